@@ -1,0 +1,3 @@
+"""Undertone: the conversation engine for companion and creator chat."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Numbered SQL files, applied in order by `db.migrate`; `schema.sql` equals their sum, by test."""
