@@ -1,0 +1,134 @@
+"""The event log: one frozen, versioned dataclass per event, written in the transaction that made it true.
+
+    await events.record(conn, TurnFinished(user_id=..., ...))
+
+Analytics and learning read it and never import a turn. Events hold ids, numbers and names of things, never what a
+person wrote. Knows nothing of who reads it.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from uuid_utils.compat import uuid7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every event has. `user_id` is None where no person is concerned."""
+
+    version: ClassVar[int] = 1
+    user_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted(Event):
+    """A person's message was admitted and stored."""
+
+    turn_id: UUID
+    conversation_id: UUID
+    persona: str
+    persona_version: int
+    characters: int
+    response_time_s: float | None
+    typing_stops: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished(Event):
+    """A turn ended, well or not; everything that reports and learning need to know of it."""
+
+    turn_id: UUID
+    conversation_id: UUID
+    persona: str
+    persona_version: int
+    state: str
+    """done, stopped, interrupted or failed."""
+    strategy: str
+    strategy_probability: float
+    policy_inputs: dict[str, Any]
+    """The numbers the policy chose by: posterior, mood, engagement, care."""
+    user_type: str
+    mood: str
+    valence: float
+    engagement: str
+    behaviour: str
+    memories: int
+    model: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    ttft_ms: float | None
+    """Milliseconds from admission to the first released piece; None when none was."""
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RailTripped(Event):
+    """An input or output rail fired. `rail`: crisis, concern, injection, asks_human, or an output rail's name."""
+
+    turn_id: UUID
+    side: str
+    rail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeShown(Event):
+    """The person was told that the persona is an AI. `reason`: start, asked or clock."""
+
+    turn_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyReported(Event):
+    """A person reported one of our messages."""
+
+    turn_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationClosed(Event):
+    """A conversation was idle long enough to be summed up."""
+
+    conversation_id: UUID
+    messages: int
+
+
+KINDS: tuple[type[Event], ...] = (
+    TurnStarted,
+    TurnFinished,
+    RailTripped,
+    NoticeShown,
+    ReplyReported,
+    ConversationClosed,
+)
+
+
+async def record(conn: AsyncConnection[Any], *events: Event) -> None:
+    """Append events on the caller's connection, so that they commit with what they tell of."""
+    if not events:
+        return
+    rows: list[Any] = []
+    for event in events:
+        data = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name != "user_id"}
+        rows += [uuid7(), event.user_id, type(event).__name__, event.version, json.dumps(data, default=str)]
+    values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(events))
+    await conn.execute("insert into events (id, user_id, kind, version, data) values " + values, rows)
+
+
+async def export_events(conn: AsyncConnection[Any], user_id: UUID) -> list[dict[str, Any]]:
+    """Everything recorded about one person, oldest first."""
+    cursor = await conn.execute("select kind, at, data from events where user_id = %s order by at, id", [user_id])
+    return [{"kind": kind, "at": at.isoformat(), "data": data} for kind, at, data in await cursor.fetchall()]
+
+
+async def erase_events(conn: AsyncConnection[Any], user_id: UUID) -> int:
+    """Delete one person's events; returns how many there were."""
+    cursor = await conn.execute("delete from events where user_id = %s", [user_id])
+    return cursor.rowcount
