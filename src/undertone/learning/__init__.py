@@ -1,0 +1,1 @@
+"""From labelled conversations to small models that run without scikit-learn."""
