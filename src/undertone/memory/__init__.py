@@ -1,0 +1,40 @@
+"""What was said and what is kept: owns conversations, messages and memories, and finds again what matters now.
+
+conversation = await memory.find_conversation(conn, user_id, persona_id, now=now)
+message = await memory.append(conn, user_id=..., conversation_id=conversation.id, ..., vector=vector, now=now)
+found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
+"""
+
+from undertone.memory.retrieval import recall
+from undertone.memory.store import (
+    Conversation,
+    UserTurn,
+    append,
+    close_conversation,
+    deactivate_from,
+    find_conversation,
+    get_conversation,
+    get_message,
+    history,
+    list_conversations,
+    open_conversation,
+    recent_user_turns,
+    set_vector,
+)
+
+__all__ = [
+    "Conversation",
+    "UserTurn",
+    "append",
+    "close_conversation",
+    "deactivate_from",
+    "find_conversation",
+    "get_conversation",
+    "get_message",
+    "history",
+    "list_conversations",
+    "open_conversation",
+    "recall",
+    "recent_user_turns",
+    "set_vector",
+]

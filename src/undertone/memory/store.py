@@ -1,0 +1,306 @@
+"""Conversations and messages in PostgreSQL: what was said, in order, with its branches.
+
+`append` is on the path of every turn and makes one round trip: it numbers the message within its conversation and
+within all that was said between this person and this persona, and stores it searchable by its words. Knows no ranking
+(see `retrieval`) and no facts (see `kept`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import TupleRow
+from uuid_utils.compat import uuid7
+
+from undertone.errors import NotFound
+from undertone.memory import terms
+from undertone.memory.vectors import from_halfvec, to_halfvec
+from undertone.resources import Connection
+from undertone.types import Message, Role, Vector
+
+IDLE = timedelta(hours=6)
+"""After so long a silence a new conversation begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns in a row between one person and one persona."""
+
+    user_id: UUID
+    id: UUID
+    persona_id: str
+    opened_at: datetime
+    last_at: datetime
+    closed_at: datetime | None
+    messages: int
+    """How many messages were ever stored in it, those of left branches included."""
+    title: str | None
+    summary: str | None
+    summarised_to: int
+    """The last position that the summary covers; 0 when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurn:
+    """One of the person's messages with its vector (None until it has one)."""
+
+    message: Message
+    vector: Vector | None
+
+
+async def find_conversation(
+    conn: Connection,
+    user_id: UUID,
+    persona_id: str,
+    *,
+    conversation_id: UUID | None = None,
+    now: datetime,
+    idle: timedelta = IDLE,
+) -> Conversation:
+    """The named conversation, or the open one with this persona, or a new one after `idle`. Raises NotFound."""
+    if conversation_id is not None:
+        found = await get_conversation(conn, user_id, conversation_id)
+        if found.persona_id != persona_id:
+            raise NotFound(f"Conversation {conversation_id} is with another persona; leave `conversation` out.")
+        return found
+    cursor = await conn.execute(
+        """
+        select user_id, id, persona_id, opened_at, last_at, closed_at, next_position - 1, title, summary, summarised_to
+        from conversations
+        where user_id = %s and persona_id = %s and closed_at is null and last_at > %s
+        order by last_at desc limit 1
+        """,
+        (user_id, persona_id, now - idle),
+    )
+    row = await cursor.fetchone()
+    return Conversation(*row) if row else await open_conversation(conn, user_id, persona_id, now=now)
+
+
+async def open_conversation(
+    conn: Connection, user_id: UUID, persona_id: str, *, now: datetime, title: str | None = None
+) -> Conversation:
+    """Begin a new conversation."""
+    conversation_id = uuid7()
+    await conn.execute(
+        """
+        insert into conversations (user_id, id, persona_id, opened_at, last_at, title) values (%s, %s, %s, %s, %s, %s)
+        """,
+        (user_id, conversation_id, persona_id, now, now, title),
+    )
+    return Conversation(user_id, conversation_id, persona_id, now, now, None, 0, title, None, 0)
+
+
+async def get_conversation(conn: Connection, user_id: UUID, conversation_id: UUID) -> Conversation:
+    """One conversation. Raises NotFound when it is unknown or another person's."""
+    cursor = await conn.execute(
+        """
+        select user_id, id, persona_id, opened_at, last_at, closed_at, next_position - 1, title, summary, summarised_to
+        from conversations where user_id = %s and id = %s
+        """,
+        (user_id, conversation_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no conversation {conversation_id} of this person; leave `conversation` out to go on.")
+    return Conversation(*row)
+
+
+async def list_conversations(
+    conn: Connection, user_id: UUID, *, persona_id: str | None = None, limit: int = 50
+) -> list[Conversation]:
+    """A person's conversations, the latest first."""
+    cursor = await conn.execute(
+        """
+        select user_id, id, persona_id, opened_at, last_at, closed_at, next_position - 1, title, summary, summarised_to
+        from conversations
+        where user_id = %s and (%s::text is null or persona_id = %s)
+        order by last_at desc limit %s
+        """,
+        (user_id, persona_id, persona_id, limit),
+    )
+    return [Conversation(*row) async for row in cursor]
+
+
+async def close_conversation(conn: Connection, user_id: UUID, conversation_id: UUID, *, now: datetime) -> None:
+    """The next message without a conversation begins a new one."""
+    await conn.execute(
+        "update conversations set closed_at = coalesce(closed_at, %s) where user_id = %s and id = %s",
+        (now, user_id, conversation_id),
+    )
+
+
+async def set_summary(
+    conn: Connection, user_id: UUID, conversation_id: UUID, *, summary: str, title: str | None, summarised_to: int
+) -> None:
+    """Keep a conversation's summary and how far it reaches; a title already there stays."""
+    await conn.execute(
+        """
+        update conversations set summary = %s, title = coalesce(title, %s), summarised_to = %s
+        where user_id = %s and id = %s
+        """,
+        (summary, title, summarised_to, user_id, conversation_id),
+    )
+
+
+async def append(
+    conn: Connection,
+    *,
+    user_id: UUID,
+    conversation_id: UUID,
+    persona_id: str,
+    role: Role,
+    text: str,
+    now: datetime,
+    message_id: UUID | None = None,
+    turn_id: UUID | None = None,
+    parent_id: UUID | None = None,
+    vector: Vector | None = None,
+    speaker: str | None = None,
+    response_time_s: float | None = None,
+    typing_stops: int | None = None,
+    quarantined: bool = False,
+    finish: str = "complete",
+    model: str | None = None,
+    persona_version: int | None = None,
+) -> Message:
+    """Store one message at the end of its conversation, found by its words from this transaction on.
+
+    `vector` of shape (d,) may come later by `set_vector`; `speaker` is for chats with named speakers.
+    One round trip. Raises NotFound when the conversation is not this person's with this persona.
+    """
+    message_id = message_id or uuid7()
+    cursor = await conn.execute(
+        """
+        with place as (
+            update conversations set next_position = next_position + 1, last_at = greatest(last_at, %(now)s)
+            where user_id = %(user_id)s and id = %(conversation_id)s and persona_id = %(persona_id)s
+            returning next_position - 1 as position
+        ), stream as (
+            insert into recall_streams as s (user_id, persona_id, next_seq)
+            select %(user_id)s, %(persona_id)s, 2 from place
+            on conflict (user_id, persona_id) do update set next_seq = s.next_seq + 1
+            returning next_seq - 1 as seq
+        )
+        insert into messages (user_id, id, conversation_id, persona_id, turn_id, parent_id, position, seq,
+            role, speaker, text, created_at, response_time_s, typing_stops, quarantined, finish, model,
+            persona_version, terms, embedding)
+        select %(user_id)s, %(id)s, %(conversation_id)s, %(persona_id)s, %(turn_id)s, %(parent_id)s, position, seq,
+            %(role)s, %(speaker)s, %(text)s, %(now)s, %(response_time_s)s, %(typing_stops)s, %(quarantined)s,
+            %(finish)s, %(model)s, %(persona_version)s, %(terms)s, %(embedding)s
+        from place, stream
+        returning position
+        """,
+        {
+            "user_id": user_id,
+            "id": message_id,
+            "conversation_id": conversation_id,
+            "persona_id": persona_id,
+            "turn_id": turn_id,
+            "parent_id": parent_id,
+            "role": role,
+            "speaker": speaker,
+            "text": text,
+            "now": now,
+            "response_time_s": response_time_s,
+            "typing_stops": typing_stops,
+            "quarantined": quarantined,
+            "finish": finish,
+            "model": model,
+            "persona_version": persona_version,
+            "terms": terms.pack(terms.analyse(text)),
+            "embedding": to_halfvec(vector),
+        },
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no conversation {conversation_id} of this person with {persona_id}.")
+    return Message(
+        user_id=user_id,
+        id=message_id,
+        conversation_id=conversation_id,
+        persona_id=persona_id,
+        turn_id=turn_id,
+        parent_id=parent_id,
+        position=row[0],
+        role=role,
+        text=text,
+        created_at=now,
+        response_time_s=response_time_s,
+        typing_stops=typing_stops,
+        quarantined=quarantined,
+    )
+
+
+async def set_vector(
+    conn: Connection, *, user_id: UUID, message_id: UUID, vector: Vector, quarantined: bool | None = None
+) -> None:
+    """Give a stored message its vector of shape (d,), and with `quarantined` the rails' verdict. Raises NotFound."""
+    cursor = await conn.execute(
+        """
+        update messages set embedding = %s, quarantined = coalesce(%s, quarantined)
+        where user_id = %s and id = %s
+        """,
+        (to_halfvec(vector), quarantined, user_id, message_id),
+    )
+    if cursor.rowcount == 0:
+        raise NotFound(f"There is no message {message_id} of this person.")
+
+
+async def deactivate_from(conn: Connection, user_id: UUID, conversation_id: UUID, position: int) -> int:
+    """Leave a branch: messages from `position` on are kept, but neither history nor recalled. Returns how many."""
+    cursor = await conn.execute(
+        "update messages set active = false where user_id = %s and conversation_id = %s and position >= %s and active",
+        (user_id, conversation_id, position),
+    )
+    return cursor.rowcount
+
+
+async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Message:
+    """One message. Raises NotFound."""
+    cursor = await conn.execute(
+        """
+        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+            response_time_s, typing_stops, quarantined
+        from messages where user_id = %s and id = %s
+        """,
+        (user_id, message_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no message {message_id} of this person.")
+    return _message(row)
+
+
+async def history(conn: Connection, user_id: UUID, conversation_id: UUID, limit: int = 200) -> list[Message]:
+    """The last `limit` messages of the branch that is alive, oldest first, quarantined ones included."""
+    cursor = await conn.execute(
+        """
+        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+            response_time_s, typing_stops, quarantined
+        from messages where user_id = %s and conversation_id = %s and active
+        order by position desc limit %s
+        """,
+        (user_id, conversation_id, limit),
+    )
+    return [_message(row) async for row in cursor][::-1]
+
+
+async def recent_user_turns(conn: Connection, user_id: UUID, conversation_id: UUID, limit: int = 12) -> list[UserTurn]:
+    """The person's last messages of a conversation with their vectors, oldest first; for reading the person."""
+    cursor = conn.cursor(binary=True)
+    await cursor.execute(
+        """
+        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+            response_time_s, typing_stops, quarantined, embedding
+        from messages where user_id = %s and conversation_id = %s and active and role = 'user'
+        order by position desc limit %s
+        """,
+        (user_id, conversation_id, limit),
+    )
+    return [UserTurn(_message(row[:-1]), from_halfvec(row[-1])) async for row in cursor][::-1]
+
+
+def _message(row: TupleRow) -> Message:
+    values: tuple[Any, ...] = row
+    return Message(*values)
