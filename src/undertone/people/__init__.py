@@ -1,0 +1,11 @@
+"""Who someone is to us and what they allowed: keys and tokens, consents, age, export and erasure.
+
+`standing` says in one round trip whom a message comes from and what holds for them; `require_chat` refuses what may not
+be; every room registers what it holds about a person with `register`.
+"""
+
+from undertone.people.consent import Person, require_chat, standing
+from undertone.people.identity import Principal, authenticate
+from undertone.people.privacy import register
+
+__all__ = ["Person", "Principal", "authenticate", "register", "require_chat", "standing"]
