@@ -5,14 +5,9 @@ Knows nothing of settings or of the rooms that use it.
 
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
-
+from undertone.db import Connection as Connection
+from undertone.db import Pool as Pool
 from undertone.llm.protocol import ChatProvider, Embedder
-
-Connection = AsyncConnection[TupleRow]
-Pool = AsyncConnectionPool[Connection]
 
 
 @dataclass(frozen=True, slots=True)
