@@ -1,0 +1,25 @@
+"""What must never happen, and what must always be said.
+
+`check_input` reads one message, `OutputRail` holds back a reply, `care.advance` says what a person is owed,
+`limits.admit` says when it is enough, and `require_protocol` keeps the engine shut without a crisis protocol.
+"""
+
+from undertone.guardrails import care, crisis, disclosure, ledger, limits
+from undertone.guardrails.crisis import crisis_reply, require_protocol
+from undertone.guardrails.rails import OutputRail
+from undertone.guardrails.store import load_care, save_care
+from undertone.guardrails.verdict import check_input
+
+__all__ = [
+    "OutputRail",
+    "care",
+    "check_input",
+    "crisis",
+    "crisis_reply",
+    "disclosure",
+    "ledger",
+    "limits",
+    "load_care",
+    "require_protocol",
+    "save_care",
+]
