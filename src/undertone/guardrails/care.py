@@ -2,8 +2,8 @@
 
     state, duties = advance(state, verdict, now)
 
-There is one state a person, whatever the window, conversation, client or replica. It is a handful of moments that only ever
-move forward, so `merge` of two states is the later of each, and no order of saving can shorten a pause.
+There is one state a person, whatever the window, conversation, client or replica: a handful of moments that only move
+forward. So `merge` of two states is the later of each, and no order of saving can shorten a pause.
 Knows no words and no channel: `crisis` has the words, the engine says them. It cannot see a person who stops writing.
 """
 
@@ -76,7 +76,7 @@ class Duties:
 def advance(
     state: CareState, verdict: Verdict, now: datetime, *, notice_every: timedelta = EVERY
 ) -> tuple[CareState, Duties]:
-    """The state after one message and what the turn owes. `now` must be the database's clock, which all replicas share."""
+    """The state after one message and what the turn owes. `now` is the database's clock, which all replicas share."""
     level = _level(state, verdict, now)
     kind = kind_of(verdict) if level != "none" else None
     refer = level == "crisis"
@@ -112,7 +112,7 @@ def advance(
 
 
 def merge(one: CareState, other: CareState) -> CareState:
-    """The later of each moment: commutative, associative and idempotent, so any order of merging gives the same state."""
+    """The later of each moment: commutative, associative, idempotent, so any order of merging gives the same state."""
     moments: dict[str, datetime | None] = {}
     for field in fields(CareState):
         if field.name != "kind":
@@ -123,7 +123,7 @@ def merge(one: CareState, other: CareState) -> CareState:
 
 
 def kind_of(verdict: Verdict) -> str:
-    """The likeliest kind of a crisis verdict, read from its scores (`crisis.<kind>`); "suicidal" when nothing else stands out."""
+    """The likeliest kind of a crisis verdict, read from its scores (`crisis.<kind>`), or "suicidal"."""
     kinds = {k.removeprefix("crisis."): v for k, v in verdict.scores.items() if k.startswith("crisis.")}
     return max(kinds, key=lambda kind: kinds[kind]) if kinds else "suicidal"
 

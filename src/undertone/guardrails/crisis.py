@@ -4,8 +4,8 @@
     crisis_reply("US", "en", "suicidal")                # said instead of the model's reply
     check_in("en", "suicidal")                          # woven into the reply on a concern
 
-The words are data so that counsel and operators can change them without code. Knows no model and no person; the help lines
-are as good as the date beside them.
+The words are data so that counsel and operators can change them without code. Knows no model and no person; the help
+lines are as good as the date beside them.
 """
 
 import json
@@ -35,7 +35,7 @@ class HelpLine:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A validated protocol. `words` is by language: the fixed texts of `crisis` and `concern`, and the joining sentences."""
+    """A validated protocol. `words` is by language: texts of `crisis` and `concern` by kind, and joining sentences."""
 
     version: str
     directory: str
@@ -108,7 +108,8 @@ def _parsed(raw: Mapping[str, Any]) -> Protocol:
                 _filled(words[level][kind], f"words.{language}.{level}.{kind}")
         for sentence in _SENTENCES:
             _filled(words[sentence], f"words.{language}.{sentence}")
-        words["emergency"].format(number=""), words["directory"].format(directory="")
+        _filled(words["emergency"].format(number="112"), f"words.{language}.emergency")
+        _filled(words["directory"].format(directory="-"), f"words.{language}.directory")
     if "en" not in raw["words"]:
         raise ValueError("words.en is missing")
     lines = {country: tuple(_line(line, country) for line in found) for country, found in raw["lines"].items()}

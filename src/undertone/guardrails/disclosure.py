@@ -18,10 +18,10 @@ NOTICE: Final = {
     "en": "You are talking with an AI, not a person. It can be wrong, and it may not be suitable for some minors.",
     "es": "Estás hablando con una IA, no con una persona. Puede equivocarse y puede no ser adecuada para menores.",
     "fr": "Vous parlez avec une IA, pas avec une personne. Elle peut se tromper et ne convient pas à tous les mineurs.",
-    "de": "Du sprichst mit einer KI, nicht mit einem Menschen. Sie kann irren und ist für manche Minderjährige ungeeignet.",
+    "de": "Du sprichst mit einer KI, nicht mit einem Menschen. Sie kann irren und passt nicht für alle Minderjährigen.",
     "pt": "Você está falando com uma IA, não com uma pessoa. Ela pode errar e pode não ser adequada para menores.",
     "it": "Stai parlando con una IA, non con una persona. Può sbagliare e può non essere adatta ad alcuni minori.",
-    "pl": "Rozmawiasz ze sztuczną inteligencją, nie z człowiekiem. Może się mylić i może nie być odpowiednia dla nieletnich.",
+    "pl": "Rozmawiasz z AI, nie z człowiekiem. Może się mylić i może nie być odpowiednia dla nieletnich.",
 }
 """By language. "May not be suitable for some minors" is California's wording (SB 243)."""
 

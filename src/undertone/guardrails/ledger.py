@@ -1,10 +1,11 @@
 """The referral ledger: each time a person was shown crisis help, on a chain that shows tampering, with no identifiers.
 
     await record_referral(conn, today, kind="suicidal", level="crisis", country="US")
-    proof = await verify(conn)              # raises LedgerBroken; proof.seal is worth publishing
+    proof = await verify(conn)              # raises LedgerError; proof.seal is worth publishing
 
-The database refuses UPDATE, DELETE and TRUNCATE and seals each line over the one before, so an edited or removed line breaks
-the chain. A cut-off end cannot be seen from inside: compare `verify`'s count and seal with an earlier one kept elsewhere.
+The database refuses UPDATE, DELETE and TRUNCATE and seals each line over the one before, so an edited or removed line
+breaks the chain. A cut-off end cannot be seen from inside: compare `verify`'s count and seal with earlier ones kept
+elsewhere.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ FIRST: Final = sha256(b"referral_ledger").digest()
 _PAGE: Final = 5_000
 
 
-class LedgerBroken(UndertoneError):
+class LedgerError(UndertoneError):
     """The referral ledger was altered."""
 
     code = "ledger_broken"
@@ -35,18 +36,18 @@ class Proof:
 
 
 async def record_referral(conn: Connection, day: date, *, kind: str, level: str = "crisis", country: str = "") -> int:
-    """Write one line inside the caller's transaction. Returns its number. `country` is a two-letter code, or "" if unknown."""
+    """Write one line in the caller's transaction. Returns its number. `country` is a two-letter code or ""."""
     return await store.append_referral(conn, day, kind, level, country.upper())
 
 
 async def verify(conn: Connection) -> Proof:
-    """Read the whole chain. Raises LedgerBroken naming the first line that does not fit."""
+    """Read the whole chain. Raises LedgerError naming the first line that does not fit."""
     number, seal = 0, FIRST
     while page := await store.referrals(conn, number, _PAGE):
         for line in page:
             number += 1
             if line.number != number or line.previous != seal or line.seal != sealed(line):
-                raise LedgerBroken(
+                raise LedgerError(
                     f"Line {number} of the referral ledger does not fit the chain: it was altered or removed."
                 )
             seal = line.seal

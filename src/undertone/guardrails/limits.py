@@ -20,6 +20,8 @@ from undertone.resources import Connection
 MAX_CHARACTERS: Final = 8_000
 PER_MINUTE: Final = 20
 PER_DAY: Final = 1_500
+HELP: Final = "findahelpline.com"
+"""A closed door must not be a dead end for someone in danger."""
 
 # Control characters other than tab and line feed, direction overrides, and the invisible "tag" letters used to smuggle
 # text past a reader; a flag emoji built from tags (England, Scotland, Wales) is kept.
@@ -76,7 +78,7 @@ async def self_exclude(conn: Connection, user_id: UUID, until: datetime) -> date
 
 def _refuse(why: str, now: datetime, until: datetime) -> LimitReached:
     seconds = max(1, -int((now - until).total_seconds() // 1))
-    return LimitReached(f"{why}. Try again in {_spoken(seconds)}.", retry_after=seconds)
+    return LimitReached(f"{why}. Try again in {_spoken(seconds)}. Help at any hour: {HELP}.", retry_after=seconds)
 
 
 def _spoken(seconds: int) -> str:

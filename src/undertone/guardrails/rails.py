@@ -2,10 +2,10 @@
 
     rail = OutputRail("Mira", canaries=[token], protected=[rules])
     for piece in stream: send(rail.feed(piece))
-    send(rail.finish());  rail.tripped         # None, or the first rule that fired: humanity pressure secrecy purchase leak
+    send(rail.finish());  rail.tripped    # None, or the rule that fired: leak humanity purchase secrecy pressure
 
-A sentence is released when its end is seen, so a clean reply is delayed by at most the sentence being written. After a leak
-nothing more of that reply is released. Knows no model and no person; the phrases it knows are in `phrases.toml`.
+A sentence is released when its end is seen, so a clean reply is delayed by at most the sentence being written. After a
+leak nothing more of that reply is released. Knows no model and no person; the phrases it knows are in `phrases.toml`.
 """
 
 import re

@@ -68,10 +68,10 @@ async def count_message(conn: Connection, user_id: UUID, now: datetime) -> Admis
         insert into admissions as a (user_id, minute_began, minute_count, day_began, day_count)
         values (%(user)s, %(now)s, 1, %(now)s, 1)
         on conflict (user_id) do update set
-            minute_began = case when %(now)s >= a.minute_began + interval '1 minute' then %(now)s else a.minute_began end,
-            minute_count = case when %(now)s >= a.minute_began + interval '1 minute' then 1 else a.minute_count + 1 end,
-            day_began    = case when %(now)s >= a.day_began + interval '1 day' then %(now)s else a.day_began end,
-            day_count    = case when %(now)s >= a.day_began + interval '1 day' then 1 else a.day_count + 1 end
+            minute_began = case when %(now)s < a.minute_began + interval '1 min' then a.minute_began else %(now)s end,
+            minute_count = case when %(now)s < a.minute_began + interval '1 min' then a.minute_count else 0 end + 1,
+            day_began    = case when %(now)s < a.day_began + interval '1 day' then a.day_began else %(now)s end,
+            day_count    = case when %(now)s < a.day_began + interval '1 day' then a.day_count else 0 end + 1
         returning minute_began, minute_count, day_began, day_count, cooldown_until, excluded_until
     """
     async with conn.cursor(row_factory=class_row(Admission)) as cursor:

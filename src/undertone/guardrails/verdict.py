@@ -2,8 +2,8 @@
 
     verdict = check_input(text, vector)         # vector: the message's built-in embedding
 
-Rules written by hand find what is plain; trained heads over n-grams and the shared embedding find what is not. A rule can
-only raise a score. Knows one message at a time: what came before it is `care`'s business.
+Rules written by hand find what is plain; trained heads over n-grams and the shared embedding find what is not. A rule
+can only raise a score. Knows one message at a time: what came before it is `care`'s business.
 """
 
 import re
