@@ -53,7 +53,7 @@ def read_assertion(issuer: AgeIssuer, signed: str, *, subject: str) -> AgeAssert
     """
     try:
         claims: dict[str, Any] = jwt.decode(
-            signed,
+            signed.encode("ascii", "replace"),
             issuer.key,
             algorithms=[issuer.algorithm],
             issuer=issuer.name,
