@@ -87,6 +87,11 @@ async def find_user(conn: Connection, external_id: str) -> User:
     return user
 
 
+async def describe_user(conn: Connection, user_id: UUID, country: str | None, language: str | None) -> None:
+    """Keep a person's country (ISO 3166-1 alpha-2) and language (BCP 47); None means unknown."""
+    await store.describe_user(conn, user_id, country, language)
+
+
 async def create_key(
     conn: Connection, name: str, scopes: Collection[str] = tuple(SCOPES), attests: Collection[str] = DEFAULT_ATTESTS
 ) -> str:

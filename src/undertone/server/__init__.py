@@ -1,0 +1,1 @@
+"""HTTP for platforms and people: JSON, event streams, the chat page. Each file is one subject with its own `router`."""
