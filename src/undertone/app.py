@@ -1,0 +1,155 @@
+"""The one place where things are built and wired.
+
+    app = create_app(Settings())
+
+Reads settings, opens Resources for as long as the app lives, tells `people.privacy` what every room holds about a
+person, and includes the routers. Tests pass their own model. Knows every room's front door and no room's inside.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from undertone import __version__, events, guardrails, jobs, memory, observability, signals
+from undertone.config import Settings
+from undertone.db import open_pool, transaction
+from undertone.engine import Engine, Live, care, personas, replay, store
+from undertone.engine.context import TokenRatio
+from undertone.errors import NotReady
+from undertone.llm import catalogue, providers
+from undertone.llm.embedder import default_embedder
+from undertone.llm.protocol import ChatProvider, Embedder
+from undertone.people import register
+from undertone.resources import Resources
+from undertone.server import routes
+
+SWEEP_S = 10.0
+"""How often this replica looks for turns of replicas that fell silent."""
+
+log = observability.get_logger("app")
+
+
+def wire_privacy() -> None:
+    """Tell export and erase about every table that holds something about a person."""
+    register("events", events.export_events, events.erase_events)
+    for table, (export, erase) in {**store.HOLDINGS, **memory.HOLDINGS, **signals.HOLDINGS, **guardrails.HOLDINGS}.items():
+        register(table, export, erase)
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, *, chat: ChatProvider | None = None, embed: Embedder | None = None
+) -> AsyncGenerator[Resources]:
+    """The pool, the model and the embedders, closed at the end. Raises NotReady or Unprocessable in words."""
+    if settings.database_url is None:
+        raise NotReady("No database: set DATABASE_URL, or start with `undertone serve`, which runs one for you.")
+    pool = await open_pool(
+        settings.database_url, min_size=2, max_size=settings.db_pool_size, through_pooler=not settings.db_prepare
+    )
+    builtin = embed or default_embedder(settings.data_dir / "models", threads=settings.embedder_threads)
+    recall = builtin
+    if settings.recall_embedder != "builtin":
+        recall = providers.recall_embedder(
+            settings.recall_embedder,
+            base_url=settings.recall_base_url or settings.model_base_url,
+            api_key=settings.recall_api_key.get_secret_value(),
+            dimension=settings.recall_dimension,
+        )
+    model = chat or build_chat(settings)
+    try:
+        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall)
+    finally:
+        await model.close()
+        if embed is None:
+            await builtin.close()
+        if recall is not builtin:
+            await recall.close()
+        await pool.close()
+
+
+def build_chat(settings: Settings) -> ChatProvider:
+    """The model that settings name, with its fallback; the offline composer when they name none."""
+    return providers.build(
+        model=settings.model,
+        base_url=settings.model_base_url,
+        api_key=settings.model_api_key.get_secret_value(),
+        fallback_model=settings.fallback_model,
+        fallback_base_url=settings.fallback_base_url or settings.model_base_url,
+        fallback_api_key=settings.fallback_api_key.get_secret_value() or settings.model_api_key.get_secret_value(),
+        first_token_s=settings.first_token_s,
+        idle_token_s=settings.idle_token_s,
+        turn_s=settings.turn_s,
+    )
+
+
+def build_engine(settings: Settings, resources: Resources) -> Engine:
+    """The engine of one process."""
+    return Engine(
+        resources=resources,
+        live=Live(resources.db, settings.running_turns),
+        tokens=TokenRatio(),
+        model=settings.model,
+        window=settings.context_tokens,
+        memory_tokens=settings.memory_tokens,
+        idle=timedelta(hours=settings.idle_hours),
+        notice_every=timedelta(hours=settings.notice_hours),
+        per_minute=settings.messages_per_minute,
+        per_day=settings.messages_per_day,
+        turn_s=settings.turn_s,
+        offline_delay_ms=settings.offline_delay_ms,
+    )
+
+
+def create_app(
+    settings: Settings,
+    *,
+    worker: bool = True,
+    chat: ChatProvider | None = None,
+    embed: Embedder | None = None,
+) -> FastAPI:
+    """The whole server. `worker` also runs background jobs in this process."""
+    guardrails.require_protocol()
+    wire_privacy()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_resources(settings, chat=chat, embed=embed) as resources:
+            async with transaction(resources.db) as conn:
+                await personas.load_samples(conn)
+            engine = build_engine(settings, resources)
+            app.state.resources, app.state.engine, app.state.settings = resources, engine, settings
+            tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
+            if worker:
+                tasks.append(asyncio.create_task(care.work(resources, settings.database_url or "")))
+            try:
+                yield
+            finally:
+                await engine.live.close()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    app = FastAPI(
+        title="Undertone",
+        version=__version__,
+        summary="The conversation engine for companion and creator chat.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.offline = settings.model == "offline" and chat is None
+    routes.include(app, settings)
+    return app
+
+
+async def _sweep(engine: Engine) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        try:
+            if found := await replay.sweep(engine):
+                log.info("turns_interrupted", turns=found)
+        except NotReady as error:
+            log.warning("sweep_failed", error=error.detail)

@@ -1,0 +1,47 @@
+"""The command line: `undertone VERB`. One file a group of verbs; each verb is a few lines over a room's front door.
+
+`--json` prints one JSON object as the last line of stdout. Bad input ends with exit code 2 and one line on stderr.
+"""
+
+import sys
+
+import typer
+
+from undertone.errors import UndertoneError
+
+
+def build() -> typer.Typer:
+    """All verbs. Rooms are imported here, not at the top, so that `undertone --help` is quick."""
+    from undertone.cli import chat, context, doctor, evaluate, evaluate_memory, keys, person, serve, train
+
+    app = typer.Typer(
+        name="undertone",
+        help="The conversation engine for companion and creator chat.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.command("serve")(serve.serve)
+    app.command("worker")(serve.worker)
+    app.command("migrate")(serve.migrate)
+    app.command("chat")(chat.chat)
+    app.command("doctor")(doctor.doctor)
+    app.command("context")(context.context)
+    app.command("train")(train.train)
+    app.command("erase")(person.erase)
+    app.add_typer(person.export, name="export")
+    app.add_typer(keys.app, name="keys")
+    evaluate.app.command("memory")(evaluate_memory.evaluate_memory)
+    app.add_typer(evaluate.app, name="evaluate")
+    return app
+
+
+def main() -> None:
+    """Entry point of the `undertone` command."""
+    try:
+        build()()
+    except UndertoneError as error:
+        sys.stderr.write(f"undertone: {error.detail}\n")
+        raise SystemExit(2 if error.status < 500 else 1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

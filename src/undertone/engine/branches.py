@@ -1,0 +1,107 @@
+"""Branches: another reply to the same words, and clients that resend a whole history.
+
+    begun = await branches.regenerate(engine, who, row)
+    said = await branches.place(engine, who, said, resent)      # where an OpenAI client's request belongs
+
+Nothing is deleted: what a branch leaves behind stays stored, out of history and recall. Knows no HTTP.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from uuid_utils.compat import uuid7
+
+from undertone import guardrails, memory, people
+from undertone.db import transaction
+from undertone.engine import personas, store
+from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
+from undertone.engine.store import TurnRow
+from undertone.engine.turn import admit_turn
+from undertone.errors import Conflict
+from undertone.types import Message
+
+LOOKED_AT = 5
+"""Latest conversations compared with a resent history."""
+
+
+async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: str) -> Begun:
+    """A new turn for the same message; the reply it had leaves the branch. Raises Conflict while one is written."""
+    if row.state == "running":
+        raise Conflict("The reply is still being written; stop it first.", turn=str(row.turn_id))
+    since = time.perf_counter()
+    turn_id = uuid7()
+    async with transaction(engine.resources.db) as conn:
+        message = await memory.get_message(conn, row.user_id, row.user_message_id)
+    vector = (await engine.resources.embed.embed([message.text]))[0]
+    same = engine.resources.recall_embed is engine.resources.embed
+    recall_vector = vector if same else (await engine.resources.recall_embed.embed([message.text]))[0]
+    verdict = guardrails.check_input(message.text, vector)
+    async with transaction(engine.resources.db) as conn:
+        person = await people.standing(conn, who, user)
+        people.require_chat(person)
+        care, now = await guardrails.load_care(conn, person.user_id)
+        await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
+        persona = await personas.get(conn, row.persona_id)
+        await memory.deactivate_from(conn, row.user_id, row.conversation_id, message.position + 1)
+        care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
+        begun = Begun(
+            person=person,
+            persona=persona,
+            turn_id=turn_id,
+            message=message,
+            vector=vector,
+            recall_vector=recall_vector,
+            verdict=verdict,
+            duties=duties,
+            now=now,
+            since=since,
+        )
+        await admit_turn(engine, conn, begun, care)
+    return begun
+
+
+async def place(
+    engine: Engine, who: people.Principal, said: Said, resent: Sequence[Past], key: IdempotencyKey | None
+) -> Said:
+    """Find the conversation that a resent history belongs to; what was edited in it makes a branch.
+
+    Nothing resent begins a new conversation. A history nobody here knows is taken as the past of a new one.
+    A retry under a known idempotency key has its place already.
+    """
+    said = replace(said, idempotency=key)
+    async with transaction(engine.resources.db) as conn:
+        if key is not None and await store.key_exists(conn, key.owner, key.key):
+            return said
+        person = await people.standing(conn, who, said.user)
+        people.require_chat(person)
+        persona = await personas.get(conn, said.persona)
+        _, now = await guardrails.load_care(conn, person.user_id)
+        words = [guardrails.limits.check_text(past.text) for past in resent if past.role == "user"]
+        best, common = None, 0
+        if words:
+            latest = await memory.list_conversations(
+                conn, person.user_id, persona_id=persona.persona_id, limit=LOOKED_AT
+            )
+            for conversation in latest:
+                stored = await memory.history(conn, person.user_id, conversation.id, limit=4_000)
+                theirs = [message for message in stored if message.role == "user"]
+                if (length := _common(words, theirs)) > common:
+                    best, common = (conversation.id, theirs), length
+        if best is None:
+            opened = await memory.open_conversation(conn, person.user_id, persona.persona_id, now=now)
+            return replace(said, conversation_id=opened.id, history=tuple(resent))
+        conversation_id, theirs = best
+        if common < len(theirs):
+            await memory.deactivate_from(conn, person.user_id, conversation_id, theirs[common].position)
+    return replace(said, conversation_id=conversation_id, history=())
+
+
+def _common(words: Sequence[str], theirs: Sequence[Message]) -> int:
+    """How many of the person's messages, from the first on, are the same on both sides."""
+    length = 0
+    for word, message in zip(words, theirs, strict=False):
+        if word != message.text:
+            break
+        length += 1
+    return length

@@ -1,0 +1,104 @@
+"""The nouns of a turn: Engine, Said, Begun, Prepared.
+
+All frozen. Knows what they are made of and nothing of what is done with them.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta, datetime
+from uuid import UUID
+
+from undertone import guardrails, people
+from undertone.engine import context, policy
+from undertone.engine.live import Live
+from undertone.engine.personas import Persona
+from undertone.resources import Resources
+from undertone.types import Message, Reading, Role, Vector, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What every turn of this process shares; built once by `app.py`."""
+
+    resources: Resources
+    live: Live
+    tokens: context.TokenRatio
+    model: str = "offline"
+    window: int = 16_000
+    memory_tokens: int = 900
+    idle: timedelta = timedelta(hours=6)
+    notice_every: timedelta = timedelta(hours=2)
+    per_minute: int = 20
+    per_day: int = 1500
+    turn_s: float = 180.0
+    offline_delay_ms: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One message of a chat that took place elsewhere."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`owner` is the API key or person that chose `key`; `body_hash` tells one request from another."""
+
+    owner: str
+    key: str
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a client sent."""
+
+    user: str
+    persona: str
+    text: str
+    conversation_id: UUID | None = None
+    history: tuple[Past, ...] = ()
+    response_time_s: float | None = None
+    typing_stops: int | None = None
+    debug: bool = False
+    platform_note: str = ""
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A stored message that is owed a reply."""
+
+    person: people.Person
+    persona: Persona
+    turn_id: UUID
+    message: Message
+    vector: Vector
+    """From the built-in embedder; rails and signals read with it."""
+    recall_vector: Vector | None
+    """From the embedder that recall uses; None when it could not be reached."""
+    verdict: Verdict
+    duties: guardrails.care.Duties
+    now: datetime
+    since: float
+    """`time.perf_counter()` when the message came in."""
+    debug: bool = False
+    platform_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The message came before under the same idempotency key; this turn answers it."""
+
+    turn_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that stands between a stored message and the model."""
+
+    reading: Reading
+    choice: policy.Choice
+    inputs: policy.Inputs
+    plan: context.Plan

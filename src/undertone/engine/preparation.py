@@ -1,0 +1,160 @@
+"""Between a stored message and the model: one short read, then signals, policy and context, all of them pure.
+
+    prepared = await prepare(engine, begun)
+
+The only place that brings the middle rooms together before the model speaks. Knows no HTTP and stores nothing.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from undertone import memory, signals
+from undertone.db import transaction
+from undertone.engine import context, policy, store
+from undertone.engine.nouns import Begun, Engine, Prepared
+from undertone.engine.personas import Persona
+from undertone.types import Memory, Message, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the short read brought."""
+
+    profile: signals.Profile | None
+    turns: Sequence[memory.UserTurn]
+    history: Sequence[Message]
+    previous: str | None
+    background: memory.Background
+    recalled: Sequence[Memory]
+
+
+async def prepare(engine: Engine, begun: Begun) -> Prepared:
+    """Read the person and lay out the request for one message."""
+    read = await _read(engine, begun)
+    reading = signals.read(
+        await _observations(engine, begun, read.turns),
+        read.profile.state if read.profile else None,
+        typing="typing" in begun.person.consents,
+    )
+    inputs = policy.inputs_from(reading, begun.duties.level)
+    choice = policy.choose(inputs, read.previous)
+    model = begun.persona.model or engine.model
+    before = [m for m in read.history if m.position < begun.message.position]
+    plan = context.assemble(
+        context.Ingredients(
+            persona=begun.persona,
+            strategy=choice.strategy,
+            duties=begun.duties,
+            text=begun.message.text,
+            now=begun.now,
+            history=before,
+            whole=len(read.history) < _loaded(engine.window),
+            memories=read.recalled,
+            card=read.background.card,
+            summaries=read.background.summaries,
+            platform_note=begun.platform_note,
+            model=model,
+            cache_key=str(begun.message.conversation_id),
+            canary=canary(begun.persona),
+            bytes_per_token=engine.tokens.of(model),
+        ),
+        engine.window,
+    )
+    hints = _hints(engine, begun, plan, choice, reading, first_meeting=not before)
+    plan = replace(plan, request=replace(plan.request, hints=hints))
+    return Prepared(reading, choice, inputs, plan)
+
+
+async def _read(engine: Engine, begun: Begun) -> _Read:
+    user_id, message = begun.person.user_id, begun.message
+    remembers = "memory" in begun.person.consents
+    async with transaction(engine.resources.db) as conn:
+        profile = await signals.load_profile(conn, user_id) if "typing" in begun.person.consents else None
+        turns = await memory.recent_user_turns(conn, user_id, message.conversation_id)
+        history = await memory.history(conn, user_id, message.conversation_id, limit=_loaded(engine.window))
+        previous = await store.last_strategy(conn, user_id, message.conversation_id, begun.turn_id)
+        background = (
+            await memory.background(conn, user_id, message.persona_id, message.conversation_id)
+            if remembers
+            else memory.Background()
+        )
+        recalled = (
+            await memory.recall(
+                conn,
+                user_id,
+                message.persona_id,
+                message.text,
+                begun.recall_vector,
+                now=begun.now,
+                budget_tokens=engine.memory_tokens,
+                exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
+                exclude_ids=(message.id,),
+            )
+            if remembers and not message.quarantined
+            else []
+        )
+    return _Read(profile, turns, history, previous, background, recalled)
+
+
+def _loaded(window: int) -> int:
+    """Messages read for the history: as many as could fit the window at 25 tokens each, a short chat message."""
+    return max(100, context.budgets(window)["history"] // 25)
+
+
+async def _observations(
+    engine: Engine, begun: Begun, turns: Sequence[memory.UserTurn]
+) -> list[signals.Observation]:
+    """The person's turns with built-in vectors; stored ones are used where recall keeps the same kind."""
+    same = engine.resources.recall_embed is engine.resources.embed
+    missing = [t.message.text for t in turns if t.message.id != begun.message.id and not (same and t.vector is not None)]
+    fresh = iter(await engine.resources.embed.embed(missing)) if missing else iter(())
+    found: list[signals.Observation] = []
+    for turn in turns:
+        spoken = turn.message
+        if spoken.position > begun.message.position:
+            continue
+        if spoken.id == begun.message.id:
+            vector = begun.vector
+        else:
+            vector = turn.vector if same and turn.vector is not None else next(fresh)
+        found.append(
+            signals.Observation(spoken.text, vector, spoken.created_at, spoken.response_time_s, spoken.typing_stops)
+        )
+    return found
+
+
+def canary(persona: Persona) -> str:
+    """A string that stands in the rules of this persona version and never in an honest reply."""
+    return "ref-" + hashlib.sha256(f"{persona.persona_id}/{persona.version}/{persona.voice}".encode()).hexdigest()[:16]
+
+
+def _hints(
+    engine: Engine,
+    begun: Begun,
+    plan: context.Plan,
+    choice: policy.Choice,
+    reading: Reading,
+    *,
+    first_meeting: bool,
+) -> dict[str, Any]:
+    """What the offline composer works from; endpoints never see it."""
+    persona, strategy = begun.persona, choice.strategy
+    return {
+        "persona": {"name": persona.name, "greeting": persona.greeting, "phrases": dict(persona.phrases)},
+        "strategy": {
+            "id": strategy.id,
+            "tone": strategy.tone,
+            "questions": strategy.questions,
+            "length": strategy.length,
+        },
+        "memories": [memory.text for memory in plan.memories if memory.role != "assistant"],
+        "user_text": begun.message.text,
+        "mood": reading.label("sentiment", "neutral"),
+        "asks_human": begun.verdict.asks_human,
+        "seed": str(begun.turn_id),
+        "delay_ms": engine.offline_delay_ms,
+        "first_meeting": first_meeting,
+        "language": begun.person.language or "en",
+    }

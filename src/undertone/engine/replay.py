@@ -1,0 +1,211 @@
+"""Coming back to a turn: a reader who left, a client that retries, a replica that died.
+
+    async for frame in replay.follow(engine, row, offset=120): ...
+    again = await replay.again(engine, who, known)     # what an idempotent retry gets
+
+An offset counts characters of the reply, so any replica can go on from any other's last frame: from memory where the
+turn runs, from the piece log elsewhere, from the stored reply once it has ended. Knows no HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from undertone import events, guardrails, memory, people
+from undertone.db import transaction
+from undertone.engine import personas, store, views
+from undertone.engine.live import Frame
+from undertone.engine.nouns import Begun, Engine, Known
+from undertone.engine.store import TurnRow
+from undertone.errors import Conflict, NotFound
+from undertone.resources import Connection
+
+POLL_S = 0.3
+"""How often another replica's piece log is read; it is written every `live.FLUSH_S`."""
+
+
+async def find(engine: Engine, turn_id: UUID, user_id: UUID | None) -> TurnRow:
+    """One turn. `user_id` None looks at anybody's (an API key). Raises NotFound."""
+    async with transaction(engine.resources.db) as conn:
+        row = await store.find_turn(conn, turn_id)
+    if row is None or (user_id is not None and row.user_id != user_id):
+        raise NotFound(f"There is no turn {turn_id} here.")
+    return row
+
+
+async def follow(engine: Engine, row: TurnRow, offset: int = 0) -> AsyncGenerator[Frame]:
+    """Frames of a turn from `offset` on, wherever it runs or however it ended."""
+    while True:
+        live = engine.live.get(row.turn_id)
+        if live is not None:
+            async for frame in live.follow(offset):
+                yield frame
+            return
+        async with transaction(engine.resources.db) as conn:
+            row = await store.find_turn(conn, row.turn_id) or row
+            if row.state == "running" and not row.replica_alive:
+                await _interrupt(engine, conn, row)
+                continue
+            if row.state == "running":
+                text, ending = await store.pieces_text(conn, row.user_id, row.turn_id), None
+            else:
+                text, ending = await _ended(conn, row)
+        if offset < len(text):
+            fresh, offset = text[offset:], len(text)
+            yield Frame("text.delta", {"text": fresh}, offset)
+        if ending is not None:
+            yield ending
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def again(engine: Engine, who: people.Principal, user: str, known: Known) -> Begun | TurnRow:
+    """An idempotent retry: the turn to follow, or a turn to write once more because nobody heard a word of it.
+
+    Raises Conflict while the first request is still being answered.
+    """
+    async with transaction(engine.resources.db) as conn:
+        row = await store.find_turn(conn, known.turn_id)
+        if row is None:
+            raise NotFound("The turn of this Idempotency-Key was erased. Use a new key.")
+        if row.state == "running" and row.replica_alive:
+            raise Conflict(
+                "The first request with this Idempotency-Key is still being answered. "
+                f"Follow it at /v1/turns/{row.turn_id}/stream.",
+                turn=str(row.turn_id),
+                retry_after=store.REPLICA_SILENT_S,
+            )
+        unheard = row.state == "running" or (row.state == "interrupted" and row.reply_id is None and not row.problem)
+        if not unheard or await store.pieces_text(conn, row.user_id, row.turn_id):
+            return row
+        if not await store.take_over(conn, row, engine.live.replica_id):
+            raise Conflict("Another request took this turn up just now.", turn=str(row.turn_id), retry_after=1)
+        person = await people.standing(conn, who, user)
+        message = await memory.get_message(conn, row.user_id, row.user_message_id)
+        persona = await personas.get(conn, row.persona_id)
+        _, now = await guardrails.load_care(conn, row.user_id)
+    vector = (await engine.resources.embed.embed([message.text]))[0]
+    same = engine.resources.recall_embed is engine.resources.embed
+    return Begun(
+        person=person,
+        persona=persona,
+        turn_id=row.turn_id,
+        message=message,
+        vector=vector,
+        recall_vector=vector if same else (await engine.resources.recall_embed.embed([message.text]))[0],
+        verdict=guardrails.check_input(message.text, vector),
+        duties=guardrails.care.Duties(**row.why["duties"]),
+        now=now,
+        since=time.perf_counter(),
+    )
+
+
+async def explain(engine: Engine, turn_id: UUID, user_id: UUID | None) -> dict[str, object]:
+    """Why this reply: the data of `turn.done` with readings, strategy, rails and token shares."""
+    row = await find(engine, turn_id, user_id)
+    async with transaction(engine.resources.db) as conn:
+        text = (await memory.get_message(conn, row.user_id, row.reply_id)).text if row.reply_id else ""
+        found = await describe(conn, row, text)
+    return found | {"state": row.state, "why": row.why, "problem": row.problem, "started_at": row.started_at.isoformat()}
+
+
+async def stop(engine: Engine, turn_id: UUID, user_id: UUID | None) -> None:
+    """Ask for a reply to end where it is; nothing happens when it has ended."""
+    row = await find(engine, turn_id, user_id)
+    if (live := engine.live.get(turn_id)) is not None:
+        live.stop()
+        return
+    async with transaction(engine.resources.db) as conn:
+        await store.request_stop(conn, row.user_id, turn_id)
+
+
+async def report(engine: Engine, turn_id: UUID, user_id: UUID | None, reason: str) -> UUID:
+    """Keep a person's report of a reply, and tell the log; returns the report's id."""
+    row = await find(engine, turn_id, user_id)
+    report_id = uuid7()
+    async with transaction(engine.resources.db) as conn:
+        await store.add_report(conn, user_id=row.user_id, report_id=report_id, turn_id=turn_id, reason=reason)
+        await events.record(conn, events.ReplyReported(user_id=row.user_id, turn_id=turn_id, reason=reason))
+    return report_id
+
+
+async def sweep(engine: Engine) -> int:
+    """Close the turns of replicas that fell silent; returns how many. Run by the timetable."""
+    async with transaction(engine.resources.db) as conn:
+        found = await store.orphans(conn)
+        for turn_id in found:
+            row = await store.find_turn(conn, turn_id)
+            if row is not None and row.state == "running" and not row.replica_alive:
+                await _interrupt(engine, conn, row)
+    return len(found)
+
+
+async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
+    """Store what the piece log has of an orphaned turn, and close it."""
+    if not await store.take_over(conn, row, engine.live.replica_id):
+        return
+    text = (await store.pieces_text(conn, row.user_id, row.turn_id)).strip()
+    reply_id = uuid7() if text else None
+    if reply_id is not None:
+        _, now = await guardrails.load_care(conn, row.user_id)
+        await memory.append(
+            conn,
+            user_id=row.user_id,
+            conversation_id=row.conversation_id,
+            persona_id=row.persona_id,
+            role="assistant",
+            text=text,
+            now=now,
+            message_id=reply_id,
+            turn_id=row.turn_id,
+            parent_id=row.user_message_id,
+            finish="interrupted",
+            persona_version=row.persona_version,
+        )
+    await store.finish_turn(
+        conn,
+        user_id=row.user_id,
+        turn_id=row.turn_id,
+        replica_id=engine.live.replica_id,
+        state="interrupted",
+        reply_id=reply_id,
+        strategy=None,
+        why=row.why,
+        usage=None,
+        problem=None,
+    )
+    await store.drop_pieces(conn, row.user_id, row.turn_id)
+
+
+async def _ended(conn: Connection, row: TurnRow) -> tuple[str, Frame]:
+    """The stored reply and the last frame of a turn that has ended."""
+    text = ""
+    if row.reply_id is not None:
+        text = (await memory.get_message(conn, row.user_id, row.reply_id)).text
+    if row.problem is not None:
+        return text, Frame("turn.error", views.error(row.turn_id, row.problem, text), len(text))
+    if row.state == "interrupted":
+        return text, Frame("turn.interrupted", {"turn": str(row.turn_id), "text": text}, len(text))
+    return text, Frame("turn.done", await describe(conn, row, text), len(text))
+
+
+async def describe(conn: Connection, row: TurnRow, text: str) -> dict[str, object]:
+    """The data of `turn.done` for a stored turn; forgotten memories are no longer in it."""
+    ids = [UUID(m["id"]) for m in row.why.get("memories", ())]
+    texts = await memory.texts(conn, row.user_id, ids) if ids else {}
+    return views.done(
+        turn_id=row.turn_id,
+        conversation_id=row.conversation_id,
+        reply_id=row.reply_id,
+        persona_id=row.persona_id,
+        persona_version=row.persona_version,
+        text=text,
+        strategy=row.strategy,
+        why=row.why,
+        usage=row.usage,
+        memory_texts={str(key): value for key, value in texts.items()},
+        stopped=row.state == "stopped",
+    )

@@ -1,0 +1,358 @@
+"""One turn: a message comes in, a reply goes out, and nothing of it is lost on the way.
+
+    begun = await turn.begin(engine, who, said)        # transaction 1: admit and store; every refusal happens here
+    live = turn.reply(engine, begun)                   # owned by the process: read, recall, choose, speak
+    async for frame in live.follow(): ...              # transaction 2 has committed when the last frame comes
+
+Calls each room once and knows what happens in none of them. No connection is held while a model speaks.
+"""
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from uuid_utils.compat import uuid7
+
+from undertone import events, guardrails, jobs, memory, observability, people, signals
+from undertone.db import transaction
+from undertone.engine import personas, store, views
+from undertone.engine.live import LiveTurn
+from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
+from undertone.engine.preparation import canary, prepare
+from undertone.errors import Conflict, ModelFailed, NotReady, Unprocessable
+from undertone.resources import Connection
+from undertone.types import Usage, Vector
+
+log = observability.get_logger("engine")
+
+
+async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Known:
+    """Admit the person and store their words, in one transaction. Raises every refusal a turn can meet."""
+    since = time.perf_counter()
+    if engine.live.full:
+        raise NotReady("All reply slots are taken right now. Try again in a few seconds.", retry_after=3)
+    text = guardrails.limits.check_text(said.text)
+    past = [Past(p.role, guardrails.limits.check_text(p.text)) for p in said.history]
+    vectors = await engine.resources.embed.embed([text])
+    recall_vector = await _recall_vector(engine, text, vectors[0])
+    verdict = guardrails.check_input(text, vectors[0])
+    turn_id = uuid7()
+    async with transaction(engine.resources.db) as conn:
+        person = await people.standing(conn, who, said.user)
+        people.require_chat(person)
+        if said.idempotency is not None:
+            known = await store.claim_key(
+                conn,
+                said.idempotency.owner,
+                said.idempotency.key,
+                user_id=person.user_id,
+                turn_id=turn_id,
+                body_hash=said.idempotency.body_hash,
+            )
+            if known is not None:
+                return _known(known, said.idempotency)
+        care, now = await guardrails.load_care(conn, person.user_id)
+        await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
+        persona = await personas.get(conn, said.persona)
+        conversation = await memory.find_conversation(
+            conn, person.user_id, persona.persona_id, conversation_id=said.conversation_id, now=now, idle=engine.idle
+        )
+        if past and conversation.messages == 0:
+            await _take_past(engine, conn, conversation, past, now)
+        message = await memory.append(
+            conn,
+            user_id=person.user_id,
+            conversation_id=conversation.id,
+            persona_id=persona.persona_id,
+            role="user",
+            text=text,
+            now=now,
+            turn_id=turn_id,
+            vector=recall_vector,
+            response_time_s=said.response_time_s,
+            typing_stops=said.typing_stops,
+            quarantined=verdict.quarantine,
+        )
+        care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
+        begun = Begun(
+            person=person,
+            persona=persona,
+            turn_id=turn_id,
+            message=message,
+            vector=vectors[0],
+            recall_vector=recall_vector,
+            verdict=verdict,
+            duties=duties,
+            now=now,
+            since=since,
+            debug=said.debug,
+            platform_note=said.platform_note,
+        )
+        await admit_turn(engine, conn, begun, care)
+    return begun
+
+
+async def admit_turn(engine: Engine, conn: Connection, begun: Begun, care: guardrails.care.CareState) -> None:
+    """Write what goes with an admitted message: the care state, the running turn, the events, a referral."""
+    message, user_id = begun.message, begun.person.user_id
+    await guardrails.save_care(conn, user_id, care)
+    await store.start_turn(
+        conn,
+        user_id=user_id,
+        turn_id=begun.turn_id,
+        conversation_id=message.conversation_id,
+        persona_id=begun.persona.persona_id,
+        persona_version=begun.persona.version,
+        user_message_id=message.id,
+        replica_id=engine.live.replica_id,
+        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict)},
+        now=begun.now,
+    )
+    happened: list[events.Event] = [
+        events.TurnStarted(
+            user_id=user_id,
+            turn_id=begun.turn_id,
+            conversation_id=message.conversation_id,
+            persona=begun.persona.persona_id,
+            persona_version=begun.persona.version,
+            characters=len(message.text),
+            response_time_s=message.response_time_s,
+            typing_stops=message.typing_stops,
+        )
+    ]
+    rails = {
+        begun.verdict.crisis: begun.verdict.crisis != "none",
+        "injection": begun.verdict.injection,
+        "asks_human": begun.verdict.asks_human,
+    }
+    for rail in (name for name, fired in rails.items() if fired):
+        happened.append(events.RailTripped(user_id=user_id, turn_id=begun.turn_id, side="input", rail=rail))
+        observability.VERDICTS.labels(rail=rail).inc()
+    if begun.duties.disclose:
+        happened.append(events.NoticeShown(user_id=user_id, turn_id=begun.turn_id, reason=begun.duties.disclose))
+    if begun.duties.record_referral:
+        await guardrails.ledger.record_referral(
+            conn, begun.now.date(), kind=begun.duties.kind or "suicidal", country=begun.person.country or ""
+        )
+    await events.record(conn, *happened)
+
+
+def reply(engine: Engine, begun: Begun) -> LiveTurn:
+    """Start writing the reply in the background of this process and return it to be followed."""
+    live = LiveTurn(begun.person.user_id, begun.turn_id)
+    engine.live.start(live, _reply(engine, begun, live))
+    return live
+
+
+async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
+    """The stretch between the two transactions, then the second one."""
+    draft = Draft(begun)
+    try:
+        if begun.duties.disclose:
+            live.push(guardrails.disclosure.notice(begun.person.language or "en") + "\n\n")
+        if begun.duties.say_crisis_words:
+            live.push(_crisis_words(begun))
+        else:
+            draft.prepared = await prepare(engine, begun)
+            observability.TURN_ADDED_SECONDS.observe(time.perf_counter() - begun.since)
+            live.speaking = asyncio.create_task(_speak(engine, draft, live))
+            async with asyncio.timeout(engine.turn_s):
+                await live.speaking
+    except asyncio.CancelledError:
+        if not live.stopping:
+            raise
+    except ModelFailed as error:
+        draft.problem = error
+    except TimeoutError:
+        draft.problem = ModelFailed(f"The reply took longer than {engine.turn_s:.0f} seconds. Try again.")
+    await asyncio.shield(_close(engine, draft, live))
+
+
+
+
+@dataclass(slots=True)
+class Draft:
+    """A reply in the making, as far as it got."""
+
+    begun: Begun
+    prepared: Prepared | None = None
+    usage: Usage | None = None
+    rail: str | None = None
+    first_piece: float | None = None
+    problem: ModelFailed | None = None
+
+
+async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
+    """Stream the model through the output rail until it ends, fails, or the person says stop."""
+    assert draft.prepared is not None
+    request = draft.prepared.plan.request
+    rail = guardrails.OutputRail(draft.begun.persona.name, (canary(draft.begun.persona),))
+    pieces = engine.resources.chat.stream(request)
+    try:
+        async for piece in pieces:
+            if piece.usage is not None:
+                draft.usage = piece.usage
+            if released := rail.feed(piece.text):
+                draft.first_piece = draft.first_piece or time.perf_counter()
+                live.push(released)
+        live.push(rail.finish())
+    finally:
+        draft.rail = rail.tripped
+        await pieces.aclose()
+    if draft.usage is not None and draft.usage.prompt_tokens:
+        sent = sum(len(m.content.encode()) for m in request.messages)
+        engine.tokens.learn(request.model, sent, draft.usage.prompt_tokens)
+
+
+async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
+    """Transaction 2: the reply, what was read, the event and the due jobs, all or nothing; then the last frame."""
+    begun, message = draft.begun, draft.begun.message
+    user_id = begun.person.user_id
+    state = _state(draft, live)
+    why = views.why(begun, draft.prepared, draft.rail)
+    usage = asdict(draft.usage) if draft.usage else None
+    problem = views.problem(draft.problem) if draft.problem else None
+    async with transaction(engine.resources.db) as conn:
+        reply_id = uuid7() if live.text.strip() and state != "failed" else None
+        strategy = draft.prepared.choice.strategy.id if draft.prepared else "crisis"
+        mine = await store.finish_turn(
+            conn,
+            user_id=user_id,
+            turn_id=begun.turn_id,
+            replica_id=engine.live.replica_id,
+            state=state,
+            reply_id=reply_id,
+            strategy=strategy,
+            why=why,
+            usage=usage,
+            problem=problem,
+        )
+        if not mine:
+            log.warning("turn_taken_over", turn=str(begun.turn_id))
+            return
+        if reply_id is not None:
+            await memory.append(
+                conn,
+                user_id=user_id,
+                conversation_id=message.conversation_id,
+                persona_id=message.persona_id,
+                role="assistant",
+                text=live.text.strip(),
+                now=begun.now + timedelta(seconds=time.perf_counter() - begun.since),
+                message_id=reply_id,
+                turn_id=begun.turn_id,
+                parent_id=message.id,
+                finish={"done": "complete"}.get(state, state),
+                model=draft.usage.model if draft.usage else None,
+                persona_version=begun.persona.version,
+            )
+        if live.logged:
+            await store.drop_pieces(conn, user_id, begun.turn_id)
+        if draft.prepared and "typing" in begun.person.consents:
+            await signals.save_profile(conn, user_id, draft.prepared.reading, now=begun.now)
+        await _record_end(conn, draft, live, state, strategy)
+        await jobs.defer(
+            conn,
+            "after_turn",
+            lock=str(user_id),
+            user_id=str(user_id),
+            conversation_id=str(message.conversation_id),
+            persona_id=message.persona_id,
+        )
+    live.end(
+        *views.ending(state, begun, live.text.strip(), reply_id, strategy, why, usage, problem, draft.prepared)
+    )
+
+
+def _state(draft: Draft, live: LiveTurn) -> str:
+    if draft.problem is not None:
+        return "failed" if draft.first_piece is None else "interrupted"
+    return "stopped" if live.stopping else "done"
+
+
+async def _record_end(conn: Connection, draft: Draft, live: LiveTurn, state: str, strategy: str) -> None:
+    begun, prepared, usage = draft.begun, draft.prepared, draft.usage or Usage()
+    now = time.perf_counter()
+    happened: list[events.Event] = [
+        events.TurnFinished(
+            user_id=begun.person.user_id,
+            turn_id=begun.turn_id,
+            conversation_id=begun.message.conversation_id,
+            persona=begun.persona.persona_id,
+            persona_version=begun.persona.version,
+            state=state,
+            strategy=strategy,
+            strategy_probability=prepared.choice.probability if prepared else 1.0,
+            policy_inputs=prepared.inputs.as_event() if prepared else {},
+            user_type=prepared.reading.label("user_type") if prepared else "unknown",
+            mood=prepared.reading.label("sentiment") if prepared else "unknown",
+            valence=prepared.inputs.valence if prepared else 0.0,
+            engagement=prepared.reading.label("engagement") if prepared else "unknown",
+            behaviour=prepared.reading.label("behaviour") if prepared else "unknown",
+            memories=len(prepared.plan.memories) if prepared else 0,
+            model=usage.model,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            completion_tokens=usage.completion_tokens,
+            cost_usd=usage.cost_usd,
+            ttft_ms=round((draft.first_piece - begun.since) * 1000, 2) if draft.first_piece else None,
+            duration_ms=round((now - begun.since) * 1000, 2),
+        )
+    ]
+    if draft.rail:
+        happened.append(
+            events.RailTripped(user_id=begun.person.user_id, turn_id=begun.turn_id, side="output", rail=draft.rail)
+        )
+    await events.record(conn, *happened)
+    observability.TURNS.labels(outcome=state).inc()
+    for kind, tokens in (
+        ("prompt", usage.prompt_tokens),
+        ("cached", usage.cached_tokens),
+        ("completion", usage.completion_tokens),
+    ):
+        observability.TOKENS.labels(model=usage.model or "none", kind=kind).inc(tokens)
+
+
+def _crisis_words(begun: Begun) -> str:
+    language = begun.person.language or "en"
+    return guardrails.crisis_reply(begun.person.country, language, begun.duties.kind or "suicidal")
+
+
+async def _recall_vector(engine: Engine, text: str, vector: Vector) -> Vector | None:
+    """What recall searches with; a recall endpoint that is away costs this turn its meaning leg, not the turn."""
+    resources = engine.resources
+    if resources.recall_embed is resources.embed:
+        return vector
+    try:
+        return (await resources.recall_embed.embed([text]))[0]
+    except ModelFailed as error:
+        log.warning("recall_embedder_away", error=error.detail)
+        return None
+
+
+def _known(known: store.KeyRow, asked: IdempotencyKey) -> Known:
+    if known.body_hash != asked.body_hash:
+        raise Unprocessable(
+            f"The Idempotency-Key '{asked.key}' was used with another request. Use a new key for a new message."
+        )
+    return Known(known.turn_id)
+
+
+async def _take_past(
+    engine: Engine, conn: Connection, conversation: memory.Conversation, past: list[Past], begun_at: datetime
+) -> None:
+    """Store a chat that took place elsewhere, once, ahead of the person's first message here."""
+    vectors = await engine.resources.embed.embed([p.text for p in past])
+    for earlier, vector in zip(past, vectors, strict=True):
+        verdict = guardrails.check_input(earlier.text, vector)
+        await memory.append(
+            conn,
+            user_id=conversation.user_id,
+            conversation_id=conversation.id,
+            persona_id=conversation.persona_id,
+            role=earlier.role,
+            text=earlier.text,
+            now=begun_at,
+            quarantined=verdict.quarantine,
+        )
