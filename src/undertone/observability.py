@@ -80,8 +80,13 @@ def get_logger(name: str) -> FilteringBoundLogger:
 def configure_logging(json: bool, level: str = "INFO") -> None:
     """Send our log lines and those of the libraries to stderr, as JSON or for people. `level` as in `logging`."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    # A trace without the values of variables: they hold what people wrote.
     renderer = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -90,7 +95,8 @@ def configure_logging(json: bool, level: str = "INFO") -> None:
         redact,
     ]
     if json:
-        shared.append(structlog.processors.dict_tracebacks)
+        traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        shared.append(structlog.processors.ExceptionRenderer(traces))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -88,7 +88,7 @@ def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     path = request.url.path
     match status:
         case HTTPStatus.NOT_FOUND:
