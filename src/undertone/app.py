@@ -64,9 +64,9 @@ async def open_resources(
     finally:
         await model.close()
         if embed is None:
-            await builtin.close()
+            await builtin.aclose()
         if recall is not builtin:
-            await recall.close()
+            await recall.aclose()
         await pool.close()
 
 
@@ -77,8 +77,8 @@ def build_chat(settings: Settings) -> ChatProvider:
         base_url=settings.model_base_url,
         api_key=settings.model_api_key.get_secret_value(),
         fallback_model=settings.fallback_model,
-        fallback_base_url=settings.fallback_base_url or settings.model_base_url,
-        fallback_api_key=settings.fallback_api_key.get_secret_value() or settings.model_api_key.get_secret_value(),
+        fallback_base_url=settings.fallback_base_url,
+        fallback_api_key=settings.fallback_api_key.get_secret_value(),
         first_token_s=settings.first_token_s,
         idle_token_s=settings.idle_token_s,
         turn_s=settings.turn_s,

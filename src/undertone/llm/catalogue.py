@@ -49,9 +49,6 @@ class Model:
     step_times: float = 1.0
     retired: date | None = None
     successor: str = ""
-    tokens_field: str = "max_tokens"
-    temperature: bool = True
-    """False where the model accepts no temperature but its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ class Family:
     hosts: Collection[str] = ()
     cache_header: str = ""
     cache_field: str = ""
+    tokens_field: str = "max_tokens"
     usage_option: bool = True
     """Whether `stream_options` may be sent."""
     json_schema: bool = True
@@ -137,6 +135,4 @@ def _model(entry: dict[str, Any]) -> Model:
         step_times=step["times"] if step else 1.0,
         retired=date.fromisoformat(entry["retired"]) if "retired" in entry else None,
         successor=entry.get("successor", ""),
-        tokens_field=entry.get("tokens_field", "max_tokens"),
-        temperature=entry.get("temperature", True),
     )

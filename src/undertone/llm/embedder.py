@@ -99,6 +99,10 @@ class MiniLM:
             self._changed.notify()
         self._worker.join()
 
+    async def aclose(self) -> None:
+        """`close`, without holding up the event loop."""
+        await asyncio.to_thread(self.close)
+
     def _batches(self, texts: Sequence[str]) -> list[list[int]]:
         """Row numbers in batches of similar length, so that little is spent on padding."""
         rows = sorted(range(len(texts)), key=lambda row: len(texts[row]))

@@ -6,7 +6,7 @@ Knows nothing of HTTP, of personas or of storage. A provider raises `ModelFailed
 and nothing else; a retry is its own business and happens only before the first piece.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -64,8 +64,11 @@ class ChatProvider(Protocol):
 
     name: str
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Piece]:
-        """Yield pieces of the reply; the last one carries `finish` and `usage`. Raises ModelFailed."""
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """Yield pieces of the reply; the last one carries `finish` and `usage`. Raises ModelFailed.
+
+        Closing the generator early (`aclose`) ends the call to the model.
+        """
         ...
 
     async def complete_json(self, request: ChatRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,4 +90,8 @@ class Embedder(Protocol):
 
     def embed_now(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The same, blocking: for jobs, training and evaluation outside the event loop."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of threads and connections; nothing may be embedded afterwards."""
         ...
