@@ -1,0 +1,454 @@
+-- The sum of all migrations. Written by runs/schema.sh; do not edit.
+
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+
+CREATE FUNCTION referral_ledger_refuse() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'the referral ledger is append-only';
+end $$;
+
+CREATE FUNCTION referral_ledger_seal() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    last referral_ledger;
+begin
+    perform pg_advisory_xact_lock(hashtext('referral_ledger'));
+    select * into last from referral_ledger order by number desc limit 1;
+    new.number := coalesce(last.number, 0) + 1;
+    new.previous := coalesce(last.seal, sha256('referral_ledger'::bytea));
+    new.seal := sha256(new.previous || convert_to(
+        concat_ws('|', new.number, to_char(new.day, 'YYYY-MM-DD'), new.kind, new.level, new.country), 'UTF8'));
+    return new;
+end $$;
+
+CREATE FUNCTION refuse_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception '% is append-only', tg_table_name;
+end
+$$;
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+CREATE TABLE admissions (
+    user_id uuid NOT NULL,
+    minute_began timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    minute_count integer DEFAULT 0 NOT NULL,
+    day_began timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    day_count integer DEFAULT 0 NOT NULL,
+    cooldown_until timestamp with time zone,
+    excluded_until timestamp with time zone
+);
+
+CREATE TABLE age_assertions (
+    user_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    adult boolean NOT NULL,
+    method text NOT NULL,
+    strength smallint NOT NULL,
+    issuer text NOT NULL,
+    asserted_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT age_assertions_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE api_keys (
+    id text NOT NULL,
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    attests text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_hash_check CHECK ((octet_length(hash) = 32))
+);
+
+CREATE TABLE care_states (
+    user_id uuid NOT NULL,
+    crisis_at timestamp with time zone,
+    concern_at timestamp with time zone,
+    referred_at timestamp with time zone,
+    alerted_at timestamp with time zone,
+    checked_in_at timestamp with time zone,
+    romance_until timestamp with time zone,
+    offers_until timestamp with time zone,
+    disclosed_at timestamp with time zone,
+    kind text
+);
+
+CREATE TABLE consents (
+    user_id uuid NOT NULL,
+    n bigint NOT NULL,
+    purpose text NOT NULL,
+    version text NOT NULL,
+    granted boolean NOT NULL,
+    source text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT consents_purpose_check CHECK ((purpose = ANY (ARRAY['chat'::text, 'memory'::text, 'typing'::text, 'training'::text])))
+);
+
+ALTER TABLE consents ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME consents_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE conversations (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    persona_id text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    next_position integer DEFAULT 1 NOT NULL,
+    title text,
+    summary text,
+    summarised_to integer DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE events (
+    id uuid NOT NULL,
+    user_id uuid,
+    kind text NOT NULL,
+    version smallint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    data jsonb NOT NULL
+);
+
+CREATE TABLE fixed_settings (
+    name text NOT NULL,
+    value text NOT NULL
+);
+
+CREATE TABLE idempotency_keys (
+    owner text NOT NULL,
+    key text NOT NULL,
+    user_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    body_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE memories (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    persona_id text NOT NULL,
+    kind text NOT NULL,
+    text text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    terms bytea NOT NULL,
+    embedding halfvec(384),
+    source_message_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    confidence real DEFAULT 1 NOT NULL,
+    sensitivity text DEFAULT 'normal'::text NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    made_by text DEFAULT 'rules'::text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    superseded_by uuid,
+    forgotten_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    use_count integer DEFAULT 0 NOT NULL,
+    tier text DEFAULT 'hot'::text NOT NULL,
+    CONSTRAINT memories_kind_check CHECK ((kind = ANY (ARRAY['fact'::text, 'preference'::text, 'person'::text, 'event'::text, 'summary'::text]))),
+    CONSTRAINT memories_made_by_check CHECK ((made_by = ANY (ARRAY['rules'::text, 'model'::text, 'person'::text, 'operator'::text]))),
+    CONSTRAINT memories_sensitivity_check CHECK ((sensitivity = ANY (ARRAY['normal'::text, 'private'::text, 'special'::text]))),
+    CONSTRAINT memories_tier_check CHECK ((tier = ANY (ARRAY['hot'::text, 'cold'::text])))
+)
+PARTITION BY HASH (user_id);
+
+CREATE TABLE messages (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    persona_id text NOT NULL,
+    turn_id uuid,
+    parent_id uuid,
+    "position" integer NOT NULL,
+    seq integer NOT NULL,
+    role text NOT NULL,
+    speaker text,
+    text text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    response_time_s real,
+    typing_stops integer,
+    active boolean DEFAULT true NOT NULL,
+    quarantined boolean DEFAULT false NOT NULL,
+    finish text DEFAULT 'complete'::text NOT NULL,
+    model text,
+    persona_version integer,
+    terms bytea NOT NULL,
+    embedding halfvec(384),
+    CONSTRAINT messages_finish_check CHECK ((finish = ANY (ARRAY['complete'::text, 'interrupted'::text, 'stopped'::text]))),
+    CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
+)
+PARTITION BY HASH (user_id);
+
+CREATE TABLE migrations (
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE personas (
+    persona_id text NOT NULL,
+    version integer NOT NULL,
+    active boolean NOT NULL,
+    card jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE recall_blocks (
+    user_id uuid NOT NULL,
+    persona_id text NOT NULL,
+    first_seq integer NOT NULL,
+    last_seq integer NOT NULL,
+    heads bytea NOT NULL,
+    terms bytea NOT NULL,
+    vectors bytea NOT NULL
+)
+PARTITION BY HASH (user_id);
+ALTER TABLE ONLY recall_blocks ALTER COLUMN heads SET STORAGE EXTERNAL;
+ALTER TABLE ONLY recall_blocks ALTER COLUMN terms SET STORAGE EXTERNAL;
+ALTER TABLE ONLY recall_blocks ALTER COLUMN vectors SET STORAGE EXTERNAL;
+
+CREATE TABLE recall_streams (
+    user_id uuid NOT NULL,
+    persona_id text NOT NULL,
+    next_seq integer DEFAULT 1 NOT NULL,
+    packed_to integer DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE referral_ledger (
+    number bigint NOT NULL,
+    day date NOT NULL,
+    kind text NOT NULL,
+    level text NOT NULL,
+    country text NOT NULL,
+    previous bytea NOT NULL,
+    seal bytea NOT NULL
+);
+
+CREATE TABLE replicas (
+    replica_id uuid NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE reports (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE users (
+    user_id uuid NOT NULL,
+    external_id text NOT NULL,
+    country text,
+    language text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT users_external_id_check CHECK (((char_length(external_id) >= 1) AND (char_length(external_id) <= 128)))
+);
+
+CREATE VIEW standings AS
+ SELECT user_id,
+    external_id,
+    country,
+    language,
+    created_at,
+    ( SELECT COALESCE(jsonb_object_agg(newest.purpose, newest.granted), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT DISTINCT ON (c.purpose) c.purpose,
+                    c.granted
+                   FROM consents c
+                  WHERE (c.user_id = u.user_id)
+                  ORDER BY c.purpose, c.n DESC) newest) AS answers,
+    (EXISTS ( SELECT
+           FROM age_assertions yes
+          WHERE ((yes.user_id = u.user_id) AND yes.adult AND (yes.expires_at > now()) AND (NOT (EXISTS ( SELECT
+                   FROM age_assertions no
+                  WHERE ((no.user_id = u.user_id) AND (NOT no.adult) AND ((no.asserted_at >= yes.asserted_at) OR (no.strength > yes.strength))))))))) AS proven_adult,
+    (EXISTS ( SELECT
+           FROM age_assertions no
+          WHERE ((no.user_id = u.user_id) AND (NOT no.adult)))) AS refuted_adult
+   FROM users u;
+
+CREATE TABLE tokens (
+    user_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    kind text NOT NULL,
+    key_id text,
+    attests text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT tokens_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT tokens_kind_check CHECK ((kind = ANY (ARRAY['person'::text, 'link'::text])))
+);
+
+CREATE TABLE turn_pieces (
+    user_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    offset_chars integer NOT NULL,
+    text text NOT NULL
+);
+
+CREATE TABLE turns (
+    user_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    persona_id text NOT NULL,
+    persona_version integer NOT NULL,
+    user_message_id uuid NOT NULL,
+    reply_id uuid,
+    state text NOT NULL,
+    replica_id uuid NOT NULL,
+    stop_requested boolean DEFAULT false NOT NULL,
+    strategy text,
+    why jsonb DEFAULT '{}'::jsonb NOT NULL,
+    usage jsonb,
+    problem jsonb,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'interrupted'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY admissions
+    ADD CONSTRAINT admissions_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY age_assertions
+    ADD CONSTRAINT age_assertions_pkey PRIMARY KEY (user_id, digest);
+
+ALTER TABLE ONLY api_keys
+    ADD CONSTRAINT api_keys_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY care_states
+    ADD CONSTRAINT care_states_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY consents
+    ADD CONSTRAINT consents_pkey PRIMARY KEY (user_id, n);
+
+ALTER TABLE ONLY conversations
+    ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY fixed_settings
+    ADD CONSTRAINT fixed_settings_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (owner, key);
+
+ALTER TABLE ONLY memories
+    ADD CONSTRAINT memories_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY migrations
+    ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY personas
+    ADD CONSTRAINT personas_pkey PRIMARY KEY (persona_id, version);
+
+ALTER TABLE ONLY recall_blocks
+    ADD CONSTRAINT recall_blocks_pkey PRIMARY KEY (user_id, persona_id, first_seq);
+
+ALTER TABLE ONLY recall_streams
+    ADD CONSTRAINT recall_streams_pkey PRIMARY KEY (user_id, persona_id);
+
+ALTER TABLE ONLY referral_ledger
+    ADD CONSTRAINT referral_ledger_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY referral_ledger
+    ADD CONSTRAINT referral_ledger_previous_key UNIQUE (previous);
+
+ALTER TABLE ONLY referral_ledger
+    ADD CONSTRAINT referral_ledger_seal_key UNIQUE (seal);
+
+ALTER TABLE ONLY replicas
+    ADD CONSTRAINT replicas_pkey PRIMARY KEY (replica_id);
+
+ALTER TABLE ONLY reports
+    ADD CONSTRAINT reports_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY tokens
+    ADD CONSTRAINT tokens_pkey PRIMARY KEY (user_id, hash);
+
+ALTER TABLE ONLY turn_pieces
+    ADD CONSTRAINT turn_pieces_pkey PRIMARY KEY (user_id, turn_id, offset_chars);
+
+ALTER TABLE ONLY turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (user_id, turn_id);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+CREATE INDEX conversations_recent ON conversations USING btree (user_id, persona_id, last_at DESC);
+
+CREATE INDEX events_by_kind ON events USING btree (kind, at);
+
+CREATE INDEX events_by_person ON events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
+
+CREATE INDEX idempotency_keys_by_person ON idempotency_keys USING btree (user_id);
+
+CREATE INDEX memories_current ON ONLY memories USING btree (user_id, persona_id, kind) WHERE (superseded_by IS NULL);
+
+CREATE INDEX messages_conversation ON ONLY messages USING btree (user_id, conversation_id, "position");
+
+CREATE INDEX messages_stream ON ONLY messages USING btree (user_id, persona_id, seq);
+
+CREATE UNIQUE INDEX personas_active ON personas USING btree (persona_id) WHERE active;
+
+CREATE INDEX turns_by_id ON turns USING btree (turn_id);
+
+CREATE INDEX turns_by_reply ON turns USING btree (user_id, reply_id);
+
+CREATE INDEX turns_running ON turns USING btree (replica_id) WHERE (state = 'running'::text);
+
+CREATE TRIGGER age_assertions_append_only BEFORE UPDATE ON age_assertions FOR EACH ROW EXECUTE FUNCTION refuse_update();
+
+CREATE TRIGGER consents_append_only BEFORE UPDATE ON consents FOR EACH ROW EXECUTE FUNCTION refuse_update();
+
+CREATE TRIGGER referral_ledger_keeps BEFORE DELETE OR UPDATE OR TRUNCATE ON referral_ledger FOR EACH STATEMENT EXECUTE FUNCTION referral_ledger_refuse();
+
+CREATE TRIGGER referral_ledger_seals BEFORE INSERT ON referral_ledger FOR EACH ROW EXECUTE FUNCTION referral_ledger_seal();
+
+ALTER TABLE ONLY age_assertions
+    ADD CONSTRAINT age_assertions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY consents
+    ADD CONSTRAINT consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tokens
+    ADD CONSTRAINT tokens_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id);
+
+ALTER TABLE ONLY tokens
+    ADD CONSTRAINT tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+-- memories: 32 hash partitions
+-- messages: 32 hash partitions
+-- recall_blocks: 32 hash partitions
