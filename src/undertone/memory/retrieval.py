@@ -1,4 +1,9 @@
-"""Recall: the turns of one person and one persona that matter to what was just said."""
+"""Recall: the turns of one person and one persona that matter to what was just said, and what is kept about it.
+
+    found = await recall(conn, user_id, persona_id, text, vector, now=now, budget_tokens=1200, embed=embedder)
+
+Three round trips: the packed stream, the texts of the best, the kept memories. Knows nothing of prompts.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,10 +11,23 @@ from uuid import UUID
 
 import numpy as np
 
+from undertone.llm.protocol import Embedder
 from undertone.memory import terms
-from undertone.memory.vectors import from_halfvec
+from undertone.memory.index import Row, Stream, read_rows, read_stream
+from undertone.memory.index.stream import name_conversation
+from undertone.memory.query import Query, read_query
+from undertone.memory.ranking import Ranked, rank
 from undertone.resources import Connection
 from undertone.types import Memory, Vector
+
+K = 10
+MOST = 50
+"""Turns looked at when only a token budget limits them."""
+MEANING_FLOOR = 0.2
+"""A cosine below this is chance for the built-in embedder; a turn needs this much or a word in common."""
+CHARACTERS_PER_TOKEN = 4
+TOKENS_AROUND = 12
+"""For the date and the quotation marks that a prompt puts round a memory."""
 
 
 async def recall(
@@ -20,58 +38,65 @@ async def recall(
     vector: Vector | None,
     *,
     now: datetime,
-    k: int = 10,
+    k: int | None = None,
     budget_tokens: int | None = None,
     exclude_conversation_after: tuple[UUID, int] | None = None,
     exclude_ids: Collection[UUID] = (),
+    embed: Embedder | None = None,
 ) -> list[Memory]:
-    """The best `k` turns, best first, cut to `budget_tokens` when given.
+    """The best turns, best first: `k` of them (10 when nothing limits), or as many as fit `budget_tokens`.
 
-    `exclude_conversation_after` (conversation, position) leaves out what the prompt already shows verbatim: that
-    conversation's messages at or after the position; `exclude_ids` leaves out single messages.
+    `vector`: the text's, shape (d,); None recalls by words alone. With `embed`, a text that names speakers is embedded
+    once more without their names. `exclude_conversation_after` (conversation, position) leaves out what the prompt
+    already shows: that conversation from the position on; `exclude_ids` leaves out single messages. Quarantined
+    messages and those of left branches are never recalled.
     """
-    cursor = conn.cursor(binary=True)
-    await cursor.execute(
-        """
-        select id, conversation_id, position, role, text, created_at, terms, embedding from messages
-        where user_id = %s and persona_id = %s and active and not quarantined order by seq
-        """,
-        (user_id, persona_id),
-    )
-    rows = [
-        row
-        async for row in cursor
-        if row[0] not in exclude_ids
-        and not (
-            exclude_conversation_after
-            and row[1] == exclude_conversation_after[0]
-            and row[2] >= exclude_conversation_after[1]
-        )
-    ]
-    if not rows:
+    stream = await read_stream(conn, user_id, persona_id)
+    if not len(stream):
         return []
-    query = set(terms.hash_stems(terms.analyse(text)).tolist())
-    counts = [dict(zip(*(a.tolist() for a in terms.unpack(row[6])), strict=True)) for row in rows]
-    lengths = np.array([sum(c.values()) for c in counts], dtype=np.float32)
-    mean_length = max(float(lengths.mean()), 1.0)
-    scores = np.zeros(len(rows), dtype=np.float32)
-    for stem in query:
-        tf = np.array([c.get(stem, 0) for c in counts], dtype=np.float32)
-        df = float((tf > 0).sum())
-        idf = np.log(1 + (len(rows) - df + 0.5) / (df + 0.5))
-        scores += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * lengths / mean_length))
-    scores /= max(float(scores.max()), 1e-6)
-    if vector is not None:
-        for i, row in enumerate(rows):
-            stored = from_halfvec(row[7])
-            if stored is not None:
-                scores[i] += float(stored @ vector)
+    query = read_query(text, set(np.unique(stream.speaker).tolist()) - {0}, now)
+    if vector is not None and embed is not None and query.nameless != text:
+        vector = (await embed.embed([query.nameless]))[0]
+    ranked = rank(stream, query, vector, now)
+    allowed = (ranked.near_words > 0) | (ranked.cosine >= MEANING_FLOOR)
+    if exclude_conversation_after is not None:
+        conversation_id, position = exclude_conversation_after
+        allowed &= (stream.conversation != name_conversation(conversation_id)) | (stream.position < position)
+    wanted = k or (MOST if budget_tokens is not None else K)
+    candidates = np.flatnonzero(allowed)
+    best = candidates[np.argsort(-ranked.score[candidates], kind="stable")][: wanted + len(exclude_ids) + wanted // 2]
+    rows = await read_rows(conn, user_id, persona_id, stream.seq[best].tolist())
     found: list[Memory] = []
+    seen: set[str] = set()
     spent = 0
-    for i in np.argsort(-scores)[:k].tolist():
-        row = rows[i]
-        spent += len(row[4]) // 4 + 8
-        if budget_tokens is not None and spent > budget_tokens:
+    for place in best.tolist():
+        row = rows.get(int(stream.seq[place]))
+        if row is None or row.id in exclude_ids or (same := " ".join(row.text.casefold().split())) in seen:
+            continue
+        spent += len(row.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
+        if len(found) == wanted or (budget_tokens is not None and spent > budget_tokens):
             break
-        found.append(Memory(row[0], "turn", row[4], row[3], row[5], float(scores[i]), "close in words", (row[0],)))
+        seen.add(same)
+        why = _why(place, row, stream, query, ranked)
+        found.append(
+            Memory(row.id, "turn", row.text, row.role, row.created_at, float(ranked.score[place]), why, (row.id,))
+        )
     return found
+
+
+def _why(place: int, row: Row, stream: Stream, query: Query, ranked: Ranked) -> str:
+    """Why this one was found, in words."""
+    reasons: list[str] = []
+    stems = set(terms.analyse(row.text))
+    shared = [word for stem, word in query.words.items() if stem in stems]
+    if shared:
+        reasons.append("shares " + ", ".join(f"“{word}”" for word in shared[:4]))
+    elif ranked.near_words[place] > 0:
+        reasons.append("said beside a message with the same words")
+    if ranked.cosine[place] >= MEANING_FLOOR:
+        reasons.append(f"close in meaning ({ranked.cosine[place]:.2f})")
+    if ranked.in_time[place]:
+        reasons.append(f"from the time of “{query.times[0].words}”")
+    if ranked.asked_speaker[place] and query.speaker:
+        reasons.append(f"said by {row.speaker}")
+    return "; ".join(reasons) or "part of the same talk"

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from uuid_utils.compat import uuid7
 
 from undertone.errors import NotFound
-from undertone.memory import terms
+from undertone.memory import index, terms
 from undertone.memory.vectors import from_halfvec, to_halfvec
 from undertone.resources import Connection
 from undertone.types import Message, Role, Vector
@@ -189,7 +189,7 @@ async def append(
             %(role)s, %(speaker)s, %(text)s, %(now)s, %(response_time_s)s, %(typing_stops)s, %(quarantined)s,
             %(finish)s, %(model)s, %(persona_version)s, %(terms)s, %(embedding)s
         from place, stream
-        returning position
+        returning position, seq
         """,
         {
             "user_id": user_id,
@@ -215,6 +215,7 @@ async def append(
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"There is no conversation {conversation_id} of this person with {persona_id}.")
+    await index.pack_if_due(conn, user_id, persona_id, seq=row[1])
     return Message(
         user_id=user_id,
         id=message_id,
@@ -239,21 +240,29 @@ async def set_vector(
     cursor = await conn.execute(
         """
         update messages set embedding = %s, quarantined = coalesce(%s, quarantined)
-        where user_id = %s and id = %s
+        where user_id = %s and id = %s returning persona_id, seq
         """,
         (to_halfvec(vector), quarantined, user_id, message_id),
     )
-    if cursor.rowcount == 0:
+    row = await cursor.fetchone()
+    if row is None:
         raise NotFound(f"There is no message {message_id} of this person.")
+    await index.refresh(conn, user_id, row[0], [row[1]])
 
 
 async def deactivate_from(conn: Connection, user_id: UUID, conversation_id: UUID, position: int) -> int:
     """Leave a branch: messages from `position` on are kept, but neither history nor recalled. Returns how many."""
     cursor = await conn.execute(
-        "update messages set active = false where user_id = %s and conversation_id = %s and position >= %s and active",
+        """
+        update messages set active = false
+        where user_id = %s and conversation_id = %s and position >= %s and active returning persona_id, seq
+        """,
         (user_id, conversation_id, position),
     )
-    return cursor.rowcount
+    left = await cursor.fetchall()
+    for persona_id in {persona_id for persona_id, _ in left}:
+        await index.refresh(conn, user_id, persona_id, [seq for persona, seq in left if persona == persona_id])
+    return len(left)
 
 
 async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Message:

@@ -20,6 +20,9 @@ Hashes = npt.NDArray[np.uint32]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _CJK = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 STOPWORDS = frozenset((resources.files("undertone.memory") / "stopwords.txt").read_text(encoding="utf-8").split())
+TERM = np.dtype([("stem", "<u4"), ("count", "u1")])
+"""One distinct stem of one message, 5 bytes."""
+
 _stemmer = Stemmer.Stemmer("english")
 
 
@@ -46,18 +49,21 @@ def hash_stem(stem: str) -> int:
 
 
 def pack(stems: Sequence[str]) -> bytes:
-    """`uint32 stem, uint32 count` pairs, little-endian; empty for a text without stems."""
+    """A message's stems as `TERM` records, one for each distinct stem; empty for a text without stems.
+
+    Records of several messages are packed together by joining their bytes.
+    """
     counts = Counter(stems)
-    flat: list[int] = []
-    for stem, count in counts.items():
-        flat += (hash_stem(stem), count)
-    return np.array(flat, dtype="<u4").tobytes()
+    records = np.empty(len(counts), dtype=TERM)
+    records["stem"] = hash_stems(counts)
+    records["count"] = np.minimum(np.fromiter(counts.values(), dtype=np.int64, count=len(counts)), 255)
+    return records.tobytes()
 
 
-def unpack(packed: bytes) -> tuple[Hashes, Hashes]:
+def unpack(packed: bytes) -> tuple[Hashes, npt.NDArray[np.float32]]:
     """The reverse of `pack`: stems' names and their counts, each of shape (n,)."""
-    pairs = np.frombuffer(packed, dtype="<u4").reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    records = np.frombuffer(packed, dtype=TERM)
+    return np.ascontiguousarray(records["stem"]), records["count"].astype(np.float32)
 
 
 def hash_stems(stems: Iterable[str]) -> Hashes:

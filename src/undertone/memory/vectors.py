@@ -1,11 +1,12 @@
-"""Vectors on their way to and from PostgreSQL: halfvec in its binary form, and int8 for what is read in bulk.
+"""Vectors on their way to and from PostgreSQL: halfvec in wire form, and two bits a component for reading in bulk.
 
     await conn.execute("... %s::halfvec", (to_halfvec(vector),))
 
-Unit vectors only: an int8 component is the float times 127 over the vector's largest component, kept as a scale.
+Unit vectors only.
 """
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from undertone.types import Vector
+
+Vectors = npt.NDArray[np.float32]
 
 
 class HalfVector(bytes):
@@ -44,8 +47,39 @@ def from_halfvec(wire: bytes | None) -> Vector | None:
     return np.frombuffer(wire, dtype=">f2", offset=4).astype(np.float32)
 
 
-def quantise(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Rows of shape (n, d) to int8 and a scale each: `row ~ int8 * scale`."""
-    scales = np.abs(vectors).max(axis=1) / 127.0
-    scales[scales == 0.0] = 1.0
-    return np.rint(vectors / scales[:, None]).astype(np.int8), scales.astype(np.float32)
+def from_halfvecs(wires: Sequence[bytes]) -> Vectors:
+    """Several at once: float32 of shape (n, d); (0, 0) for none."""
+    if not wires:
+        return np.zeros((0, 0), dtype=np.float32)
+    return np.frombuffer(b"".join(wires), dtype=">f2").reshape(len(wires), -1)[:, 2:].astype(np.float32)
+
+
+def pack_codes(vectors: Vectors) -> bytes:
+    """Unit vectors of shape (n, d) as two bits a component, d / 4 bytes a row; joined by joining bytes.
+
+    The levels are those of the best four-level quantiser of a Gaussian (Max 1960): cosines with the codes correlate
+    .98 with exact ones, and recall on LoCoMo and BEAM does not change (docs/experiments.md). `d` is a multiple of 4.
+    """
+    if not vectors.size:
+        return b""
+    levels = np.digitize(vectors * np.sqrt(vectors.shape[1]), _EDGES).astype(np.uint8)
+    fours = levels.reshape(len(vectors), -1, 4)
+    return (fours << np.array([0, 2, 4, 6], dtype=np.uint8)).sum(axis=2, dtype=np.uint8).tobytes()
+
+
+def similarities(packed: bytes, query: Vector) -> Vector:
+    """Cosines, nearly, of packed rows with a unit vector of shape (d,): shape (n,), float32."""
+    codes = np.frombuffer(packed, dtype=np.uint8).reshape(-1, len(query) // 4)
+    components = _UNPACKED[codes].view(np.int8).reshape(-1, len(query))
+    scaled: Vector = (query / (_STEPS * len(query) ** 0.5)).astype(np.float32)
+    return components.astype(np.float32) @ scaled
+
+
+_EDGES = (-0.9816, 0.0, 0.9816)
+_STEPS = 6.62
+"""Integer steps to one standard deviation: the levels +-0.4528 and +-1.510 become +-3 and +-10."""
+_UNPACKED = (
+    np.array([-10, -3, 3, 10], dtype=np.int8)[np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3]
+    .view(np.uint32)
+    .reshape(256)
+)

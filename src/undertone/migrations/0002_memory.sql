@@ -36,9 +36,8 @@ create table messages (
     finish text not null default 'complete' check (finish in ('complete', 'interrupted', 'stopped')),
     model text,
     persona_version integer,
-    terms bytea not null,                      -- stems and counts, memory/index/terms.py
+    terms bytea not null,                      -- stems and counts, see memory/terms.py
     embedding halfvec({{recall_dimension}}),
-    passages bytea,                            -- vectors of the later passages of a long message, memory/index/vectors.py
     primary key (user_id, id)
 ) partition by hash (user_id);
 create index messages_conversation on messages (user_id, conversation_id, position);
@@ -53,14 +52,15 @@ create table recall_streams (
     primary key (user_id, persona_id)
 );
 
--- Messages packed for reading: derived from messages, rebuilt whenever one of them changes or goes.
+-- Messages packed for reading, 128 seqs a row: derived from messages, rebuilt when one of them changes or goes.
 create table recall_blocks (
     user_id uuid not null,
     persona_id text not null,
     first_seq integer not null,
     last_seq integer not null,
+    heads bytea not null,
+    terms bytea not null,
     vectors bytea not null,
-    body bytea not null,
     primary key (user_id, persona_id, first_seq)
 ) partition by hash (user_id);
 
@@ -100,4 +100,5 @@ begin
 end
 $$;
 alter table recall_blocks alter column vectors set storage external;
-alter table recall_blocks alter column body set storage external;
+alter table recall_blocks alter column heads set storage external;
+alter table recall_blocks alter column terms set storage external;

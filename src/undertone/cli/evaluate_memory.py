@@ -1,0 +1,96 @@
+"""`undertone evaluate memory FILE|DIR`: recall of the evidence on chats in LoCoMo's JSON, with shipped defaults.
+
+Works in a scratch database beside the configured one and drops it; no person's data is touched.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg import conninfo, sql
+from rich.console import Console
+
+from undertone import db
+from undertone.cli.database import database
+from undertone.config import Settings
+from undertone.errors import BadInput, NotReady
+from undertone.llm.embedder import default_embedder
+from undertone.memory import locomo
+
+
+def evaluate_memory(
+    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="LoCoMo JSON, or a folder of such files.")],
+    format: Annotated[str, typer.Option(help="The files' format; locomo is the one there is.")] = "locomo",
+    conversations: Annotated[str, typer.Option(help="Which ones, counted from 1: 6-10 or 1,3.")] = "",
+    k: Annotated[str, typer.Option(help="How many turns count, several by comma.")] = "5,10,20,50",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Store chats through the public write path and measure which share of each question's evidence is recalled."""
+    console = Console(stderr=True)
+    if format != "locomo":
+        raise BadInput(f"The format {format!r} is not known; use --format locomo.")
+    ks = _numbers(k)
+    chats = locomo.read_chats(path)
+    if conversations:
+        chats = list(locomo.choose(chats, conversations))
+    settings = Settings()
+    with database(settings, console.print, migrate=False) as dsn, _scratch(dsn) as scratch:
+        result = asyncio.run(_measure(scratch, settings.data_dir / "models", chats, ks))
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        _print(Console(), result)
+
+
+async def _measure(dsn: str, models: Path, chats: Sequence[locomo.Chat], ks: Sequence[int]) -> dict[str, Any]:
+    embedder = default_embedder(models)
+    pool = await db.open_pool(dsn)
+    try:
+        return await locomo.measure(pool, embedder, chats, ks=ks)
+    finally:
+        await pool.close()
+        embedder.close()
+
+
+@contextmanager
+def _scratch(dsn: str) -> Generator[str]:
+    """A migrated database on the same server, dropped at the end."""
+    dbname = f"undertone_evaluate_{os.getpid()}"
+    name = sql.Identifier(dbname)
+    try:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(sql.SQL("create database {}").format(name))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotReady("This account may not create a database, which measuring needs. Grant it CREATEDB.") from error
+    scratch = conninfo.make_conninfo(dsn, dbname=dbname)
+    try:
+        db.migrate(scratch)
+        yield scratch
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or not 1 <= numbers[0] <= numbers[-1] <= 1_000:
+        raise BadInput(f"--k takes numbers from 1 to 1000 by comma, such as 5,10,20; it was {text!r}.")
+    return numbers
+
+
+def _print(console: Console, result: dict[str, Any]) -> None:
+    console.print(f"{result['questions']} questions about {result['messages']} messages")
+    for k, value in result["recall"].items():
+        console.print(f"  recall@{k} {value:.3f}   nDCG@{k} {result['ndcg'][k]:.3f}")
+    for name, value in result["by_category"].items():
+        console.print(f"  category {name}: recall@10 {value:.3f}")
+    console.print(f"  recall took {result['latency_ms']['p50']} ms (p50), {result['latency_ms']['p95']} ms (p95)")

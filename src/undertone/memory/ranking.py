@@ -1,0 +1,175 @@
+"""How well each message of a person's past answers a query: legs in words and in meaning, fused on their scores.
+
+    ranked = rank(stream, query, vector, now)     # scores of shape (n,), the higher the better, and their parts
+
+Every leg is a z-score over the person's own messages, the two roles apart, so that long replies and short questions
+compete fairly and no scale is fitted to a data set. Pure numpy. Knows no SQL and no kept memories.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from undertone.memory import terms
+from undertone.memory.index.stream import Stream
+from undertone.memory.query import Query
+from undertone.memory.vectors import similarities
+from undertone.types import Vector
+
+Floats = npt.NDArray[np.float32]
+
+# Chosen on LoCoMo conversations 1-5 and three BEAM chats, see docs/experiments.md; everything else is counted.
+K1, B = 1.2, 0.4
+"""BM25: how soon a repeated word stops to count, and how much a long message is held against it."""
+NEIGHBOURS = (1.0, 0.6, 0.3)
+"""How much of the messages 1, 2 and 3 places away belongs to a message's key: an answer seldom repeats the question."""
+SHORT = 20.0
+"""Stems; longer neighbours are scaled down to this, and a longer message leans less on its neighbours."""
+WORDS, WORDS_AROUND, MEANING, MEANING_AROUND = 0.6, 1.5, 1.5, 1.5
+"""Weights of the four legs: the message alone and with its neighbours, by BM25 and by cosine."""
+CONVERSATION = 0.5
+"""Weight of each conversation prior: the mean of its three best messages."""
+SPEAKER = 3.0
+"""Worth, in standard deviations, of being said by the one the query asks about."""
+TIME = 1.0
+"""Worth of being said in the time the query names, or in the week after, when people tell what happened."""
+RECENCY, HALF_LIFE_DAYS = 0.1, 90.0
+"""At most this much for being new: a tie-breaker with a floor of 0, since decay without a floor destroys recall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Scores and their parts, each of shape (n,)."""
+
+    score: Floats
+    own_words: Floats
+    """BM25 of the message alone."""
+    near_words: Floats
+    """BM25 of the message with its neighbours."""
+    cosine: Floats
+    """0 where a message has no vector yet."""
+    asked_speaker: npt.NDArray[np.bool_]
+    in_time: npt.NDArray[np.bool_]
+
+
+def rank(stream: Stream, query: Query, vector: Vector | None, now: datetime) -> Ranked:
+    """Score every message. `vector` is the query's, of shape (d,), names stripped; None ranks by words alone."""
+    near = _Neighbourhood(stream)
+    own_words, near_words = _bm25(stream, query.stems, near)
+    score = WORDS * _by_role(own_words, stream) + WORDS_AROUND * _by_role(near_words, stream)
+    score += CONVERSATION * _z(near.conversation_prior(near_words))
+    cosine = np.zeros(len(stream), dtype=np.float32)
+    if vector is not None and stream.has_vector.any():
+        known = stream.has_vector
+        cosine[known] = similarities(stream.vectors, vector)
+        filled = np.where(known, cosine, cosine[known].mean()).astype(np.float32)
+        around = near.mean(filled)
+        score += MEANING * _by_role(filled, stream) + MEANING_AROUND * _by_role(around, stream)
+        score += CONVERSATION * _z(near.conversation_prior(around))
+    asked = _asked_speaker(stream, query)
+    in_time = _in_time(stream, query)
+    score += SPEAKER * asked + TIME * in_time
+    age_days = np.maximum(now.timestamp() - stream.created, 0.0) / 86_400
+    score += RECENCY * 0.5 ** (age_days / HALF_LIFE_DAYS)
+    return Ranked(score.astype(np.float32), own_words, near_words, cosine, asked, in_time)
+
+
+class _Neighbourhood:
+    """Sums over the messages around each one, within its conversation."""
+
+    def __init__(self, stream: Stream) -> None:
+        counts = stream.counts
+        self.owner = np.repeat(np.arange(len(stream)), stream.term_counts)
+        self.length = np.bincount(self.owner, weights=counts, minlength=len(stream)).astype(np.float32)
+        self._scale = _float32(np.minimum(1.0, SHORT / np.maximum(self.length, 1.0)))
+        self._need = _float32(np.minimum(1.0, 2 * SHORT / (SHORT + self.length)))
+        self._weights: list[Floats] = [
+            np.float32(weight) * (stream.conversation[places:] == stream.conversation[:-places])
+            for places, weight in enumerate(NEIGHBOURS, 1)
+        ]
+        self._total = _float32(1.0 + self._around(np.ones(len(stream), dtype=np.float32)))
+        starts = np.flatnonzero(np.diff(stream.conversation, prepend=stream.conversation[:1] + 1))
+        self._sizes = np.diff(starts, append=len(stream))
+
+    def sum(self, values: Floats) -> Floats:
+        """Each value and its neighbours', long ones scaled down, as far as the message needs them."""
+        return _float32(values + self._need * self._around(values * self._scale))
+
+    def mean(self, values: Floats) -> Floats:
+        """The weighted mean of each value and its neighbours'."""
+        return _float32((values + self._around(values)) / self._total)
+
+    def conversation_prior(self, values: Floats) -> Floats:
+        """The mean of the three best values of each message's conversation."""
+        label = np.repeat(np.arange(len(self._sizes)), self._sizes)
+        ordered = values[np.lexsort((-values, label))]
+        start = np.cumsum(self._sizes) - self._sizes
+        best = np.stack([ordered[start + np.minimum(place, self._sizes - 1)] for place in range(3)])
+        return np.repeat(best.mean(axis=0), self._sizes).astype(np.float32)
+
+    def _around(self, values: Floats) -> Floats:
+        around = np.zeros_like(values)
+        for places, weights in enumerate(self._weights, 1):
+            around[places:] += weights * values[:-places]
+            around[:-places] += weights * values[places:]
+        return around
+
+
+def _bm25(stream: Stream, stems: tuple[str, ...], near: _Neighbourhood) -> tuple[Floats, Floats]:
+    """BM25 (Robertson and Zaragoza 2009) of each message alone and with its neighbours, by this person's statistics."""
+    own, around = np.zeros(len(stream), dtype=np.float32), np.zeros(len(stream), dtype=np.float32)
+    own_norm = K1 * (1 - B + B * near.length / max(float(near.length.mean()), 1.0))
+    length = near.sum(near.length)
+    around_norm = K1 * (1 - B + B * length / max(float(length.mean()), 1.0))
+    for stem in terms.hash_stems(stems):
+        hits = stream.stems == stem
+        if not hits.any():
+            continue
+        frequency = np.zeros(len(stream), dtype=np.float32)
+        frequency[near.owner[hits]] = stream.counts[hits]
+        own += _idf(frequency) * frequency / (frequency + own_norm)
+        frequency = near.sum(frequency)
+        around += _idf(frequency) * frequency / (frequency + around_norm)
+    return own, around
+
+
+def _float32(values: npt.NDArray[np.floating]) -> Floats:
+    return values.astype(np.float32)
+
+
+def _idf(frequency: Floats) -> float:
+    found = int(np.count_nonzero(frequency))
+    return float(np.log1p((len(frequency) - found + 0.5) / (found + 0.5)))
+
+
+def _asked_speaker(stream: Stream, query: Query) -> npt.NDArray[np.bool_]:
+    if query.speaker:
+        return stream.speaker == query.speaker
+    if query.role:
+        return stream.user == (query.role == "user")
+    return np.zeros(len(stream), dtype=np.bool_)
+
+
+def _in_time(stream: Stream, query: Query) -> npt.NDArray[np.bool_]:
+    week = 7 * 86_400
+    inside = np.zeros(len(stream), dtype=np.bool_)
+    for span in query.times:
+        inside |= (stream.created >= span.start.timestamp()) & (stream.created < span.end.timestamp() + week)
+    return inside
+
+
+def _by_role(values: Floats, stream: Stream) -> Floats:
+    """z-scores among the person's messages and among the persona's."""
+    scored = np.empty_like(values)
+    for group in (stream.user, ~stream.user):
+        scored[group] = _z(values[group])
+    return scored
+
+
+def _z(values: Floats) -> Floats:
+    if not len(values):
+        return values
+    deviation = float(values.std())
+    return (values - values.mean()) / deviation if deviation > 1e-6 else np.zeros_like(values)
