@@ -7,10 +7,11 @@
 from undertone.guardrails import care, crisis, disclosure, ledger, limits
 from undertone.guardrails.crisis import crisis_reply, require_protocol
 from undertone.guardrails.rails import OutputRail
-from undertone.guardrails.store import load_care, save_care
+from undertone.guardrails.store import HOLDINGS, load_care, save_care
 from undertone.guardrails.verdict import check_input
 
 __all__ = [
+    "HOLDINGS",
     "OutputRail",
     "care",
     "check_input",

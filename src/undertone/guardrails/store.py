@@ -6,7 +6,7 @@ Knows no rules: `care`, `limits` and `ledger` do.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import class_row, dict_row
@@ -171,3 +171,10 @@ async def _rows(conn: Connection, query: Any, user_id: UUID) -> list[dict[str, A
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, (user_id,))
         return await cursor.fetchall()
+
+
+HOLDINGS: Final = {
+    "care_states": (export_care, erase_care),
+    "admissions": (export_admissions, erase_admissions),
+}
+"""What this room holds about a person, by table: how to export and how to erase it."""
