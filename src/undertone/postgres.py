@@ -173,24 +173,17 @@ def _check_version(home: Home) -> None:
 
 def _launch(home: Home, alive: int) -> None:
     """Run pg_ctl start. The server inherits `alive`, so its lock is held exactly as long as a process of it lives."""
-    (home.data / "postmaster.pid").unlink(missing_ok=True)  # we hold the lock, so nobody living wrote it
+    # We hold the lock, so nobody living wrote these; PostgreSQL itself would believe a reused or unreaped pid in them.
+    (home.data / "postmaster.pid").unlink(missing_ok=True)
+    for left_over in home.sockets.glob(".s.PGSQL.*"):
+        left_over.unlink()
     quoted = str(home.sockets).replace("'", "''")
     (home.data / "postgresql.conf").write_text(f"{SETTINGS}unix_socket_directories = '{quoted}'\n", encoding="utf-8")
     if home.log.exists() and home.log.stat().st_size > LOG_LIMIT:
         home.log.rename(home.log.with_suffix(".log.1"))
-    command = [
-        home.binaries / "pg_ctl",
-        "start",
-        "-s",
-        "-w",
-        "-t",
-        str(START_TIMEOUT_S),
-        "-D",
-        home.data,
-        "-l",
-        home.log,
-    ]
-    started = run_as(home.account, [*command], pass_fds=(alive,))
+    patience = ["-w", "-t", str(START_TIMEOUT_S)]
+    files = ["-D", home.data, "-l", home.log]
+    started = run_as(home.account, [home.binaries / "pg_ctl", "start", "-s", *patience, *files], pass_fds=(alive,))
     if started.returncode != 0:
         raise NotReady(_failure(home, "The embedded PostgreSQL did not start."))
 
