@@ -5,7 +5,7 @@ Knows nothing of models, strategies or HTTP.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -271,10 +271,6 @@ async def add_report(
     )
 
 
-TABLES: Sequence[str] = ("turns", "turn_pieces", "idempotency_keys", "reports")
-"""The engine's tables that hold something about a person."""
-
-
 async def export_turns(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
     cursor = await conn.execute(
         "select turn_id, conversation_id, persona_id, persona_version, state, strategy, why, usage, started_at,"
@@ -292,21 +288,39 @@ async def export_reports(conn: Connection, user_id: UUID) -> list[dict[str, Any]
     return [{"turn_id": turn, "reason": reason, "created_at": at} for turn, reason, at in await cursor.fetchall()]
 
 
+async def export_pieces(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
+    cursor = await conn.execute(
+        "select turn_id, offset_chars, text from turn_pieces where user_id = %s order by turn_id, offset_chars",
+        [user_id],
+    )
+    return [{"turn_id": turn, "offset": offset, "text": text} for turn, offset, text in await cursor.fetchall()]
+
+
+async def export_keys(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
+    cursor = await conn.execute("select turn_id, created_at from idempotency_keys where user_id = %s", [user_id])
+    return [{"turn_id": turn, "created_at": at} for turn, at in await cursor.fetchall()]
+
+
 async def erase_turns(conn: Connection, user_id: UUID) -> int:
-    cursor = await conn.execute("delete from turns where user_id = %s", [user_id])
-    return cursor.rowcount
+    return (await conn.execute("delete from turns where user_id = %s", [user_id])).rowcount
 
 
 async def erase_pieces(conn: Connection, user_id: UUID) -> int:
-    cursor = await conn.execute("delete from turn_pieces where user_id = %s", [user_id])
-    return cursor.rowcount
+    return (await conn.execute("delete from turn_pieces where user_id = %s", [user_id])).rowcount
 
 
 async def erase_keys(conn: Connection, user_id: UUID) -> int:
-    cursor = await conn.execute("delete from idempotency_keys where user_id = %s", [user_id])
-    return cursor.rowcount
+    return (await conn.execute("delete from idempotency_keys where user_id = %s", [user_id])).rowcount
 
 
 async def erase_reports(conn: Connection, user_id: UUID) -> int:
-    cursor = await conn.execute("delete from reports where user_id = %s", [user_id])
-    return cursor.rowcount
+    return (await conn.execute("delete from reports where user_id = %s", [user_id])).rowcount
+
+
+HOLDINGS = {
+    "turns": (export_turns, erase_turns),
+    "turn_pieces": (export_pieces, erase_pieces),
+    "idempotency_keys": (export_keys, erase_keys),
+    "reports": (export_reports, erase_reports),
+}
+"""How the engine's tables about a person are exported and erased."""

@@ -5,6 +5,7 @@ message = await memory.append(conn, user_id=..., conversation_id=conversation.id
 found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
+from undertone.memory.held_store import HOLDINGS, Background, background, texts, without_vector
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
     Conversation,
@@ -23,9 +24,12 @@ from undertone.memory.store import (
 )
 
 __all__ = [
+    "HOLDINGS",
+    "Background",
     "Conversation",
     "UserTurn",
     "append",
+    "background",
     "close_conversation",
     "deactivate_from",
     "find_conversation",
@@ -37,4 +41,6 @@ __all__ = [
     "recall",
     "recent_user_turns",
     "set_vector",
+    "texts",
+    "without_vector",
 ]

@@ -1,0 +1,111 @@
+"""What the room holds about a person: the background of a conversation, words by id, export and erasure.
+
+    known = await background(conn, user_id, persona_id, conversation_id)
+
+SQL beside `store` and of the same kind; knows no ranking and no prompt.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from undertone.resources import Connection
+from undertone.types import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What stands above a conversation's history; fixed while the conversation lasts."""
+
+    card: tuple[str, ...] = ()
+    """What is kept of the person, a line each."""
+    summaries: tuple[str, ...] = ()
+    """Earlier conversations in short, oldest first."""
+
+
+async def background(conn: Connection, user_id: UUID, persona_id: str, conversation_id: UUID) -> Background:
+    """What was known when this conversation began: the same rows all through it unless something is forgotten."""
+    cursor = await conn.execute(
+        """
+        select m.text from memories m join conversations c on c.user_id = m.user_id and c.id = %(conversation)s
+        where m.user_id = %(user)s and m.persona_id = %(persona)s and m.kind <> 'summary' and m.forgotten_at is null and m.created_at < c.opened_at
+          and (m.valid_to is null or m.valid_to > c.opened_at)
+        order by m.pinned desc, m.created_at limit 80
+        """,
+        {"user": user_id, "persona": persona_id, "conversation": conversation_id},
+    )
+    card = tuple(row[0] for row in await cursor.fetchall())
+    cursor = await conn.execute(
+        """
+        select p.summary from conversations p join conversations c on c.user_id = p.user_id and c.id = %(conversation)s
+        where p.user_id = %(user)s and p.persona_id = %(persona)s and p.summary is not null
+          and p.last_at < c.opened_at and p.id <> c.id
+        order by p.last_at desc limit 40
+        """,
+        {"user": user_id, "persona": persona_id, "conversation": conversation_id},
+    )
+    return Background(card, tuple(row[0] for row in await cursor.fetchall())[::-1])
+
+
+async def texts(conn: Connection, user_id: UUID, ids: list[UUID]) -> dict[UUID, str]:
+    """The words of messages and kept memories by id; those forgotten since are left out."""
+    cursor = await conn.execute(
+        """
+        select id, text from messages where user_id = %(user)s and id = any(%(ids)s) and active
+        union all select id, text from memories where user_id = %(user)s and id = any(%(ids)s) and forgotten_at is null
+        """,
+        {"user": user_id, "ids": ids},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def without_vector(conn: Connection, user_id: UUID, limit: int = 64) -> list[Message]:
+    """Messages that still lack their vector, oldest first."""
+    cursor = await conn.execute(
+        """
+        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+            response_time_s, typing_stops, quarantined
+        from messages where user_id = %s and embedding is null order by id limit %s
+        """,
+        (user_id, limit),
+    )
+    return [Message(*row) async for row in cursor]
+
+
+async def _export(conn: Connection, user_id: UUID, *, table: str, columns: str) -> list[dict[str, Any]]:
+    query = sql.SQL("select {} from {} where user_id = %s").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns.split())), sql.Identifier(table)
+    )
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, [user_id])
+        return await cursor.fetchall()
+
+
+async def _erase(conn: Connection, user_id: UUID, *, table: str) -> int:
+    query = sql.SQL("delete from {} where user_id = %s").format(sql.Identifier(table))
+    return (await conn.execute(query, [user_id])).rowcount
+
+
+Export = Callable[[Connection, UUID], Awaitable[list[dict[str, Any]]]]
+Erase = Callable[[Connection, UUID], Awaitable[int]]
+
+_COLUMNS = {
+    "conversations": "id persona_id opened_at last_at closed_at title summary",
+    "messages": "id conversation_id persona_id turn_id position role text created_at response_time_s typing_stops"
+    " quarantined active model persona_version",
+    "memories": "id persona_id kind text source_message_ids confidence sensitivity pinned valid_from valid_to"
+    " created_at last_used_at use_count",
+    "recall_streams": "persona_id next_seq",
+    "recall_blocks": "persona_id",
+}
+"""What an export shows of each table; vectors and indexes are made from the words and say nothing more."""
+
+HOLDINGS: dict[str, tuple[Export, Erase]] = {
+    table: (partial(_export, table=table, columns=columns), partial(_erase, table=table))
+    for table, columns in _COLUMNS.items()
+}
