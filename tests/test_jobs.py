@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from croniter import croniter
 
 from undertone import jobs
 from undertone.db import Connection, Pool, transaction
@@ -223,6 +224,12 @@ async def test_the_job_of_a_killed_worker_comes_back_and_ends_once(
         ("first", "done"),
         ("second", "done"),
     ]
+
+
+def test_the_rescue_sweep_comes_every_five_seconds() -> None:
+    moments = croniter(jobs.RESCUE_TIMETABLE, datetime(2026, 1, 1, 0, 7, tzinfo=UTC))
+    found = [moments.get_next(datetime) for _ in range(3)]
+    assert [moment.second for moment in found] == [5, 10, 15]
 
 
 async def test_a_job_that_outlives_too_many_workers_is_left_as_failed(

@@ -39,8 +39,8 @@ POLL_S = 0.5
 HEARTBEAT_S = 3.0
 STALLED_AFTER_S = 12.0
 """A worker that has been silent this long is dead: its jobs are handed out again. No job may block the loop so long."""
-RESCUE_TIMETABLE = "*/5 * * * * *"
-"""Every five seconds (the sixth field is seconds), by one worker of all."""
+RESCUE_TIMETABLE = "* * * * * */5"
+"""Every five seconds (the last of six fields is seconds), by one worker of all."""
 MAX_RESCUES = 5
 """A job that outlived this many workers has probably killed them, and is left as failed."""
 GRACE_S = 20.0
