@@ -1,0 +1,153 @@
+"""A sequential posterior over labels: evidence added message by message, calibrated by how many there were.
+
+    model = SequenceModel.load(path)
+    state = model.step(model.start(), Step(text, vector, response_time_s, typing_stops))
+    model.posterior(state)           # {"LABEL": p}, how sure after so many messages
+
+Each message gives logits from its words and vector, and from its timing where known; they are summed, and a scale for
+each number of messages (fitted on authors the heads had not seen) turns the sums into probabilities. Knows no taxonomy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from undertone.learning import artefact
+from undertone.learning.classifier import LinearText, softmax
+from undertone.types import Vector
+
+Floats = npt.NDArray[np.float32]
+KIND = "undertone-sequence-1"
+MOST = 12
+"""Scales are fitted up to five messages; beyond this many the last one is used and old evidence fades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message as the model sees it."""
+
+    text: str
+    vector: Vector
+    response_time_s: float | None = None
+    typing_stops: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Summed logits, shape (classes,) each, after `messages` messages."""
+
+    words: Floats
+    timing: Floats
+    messages: int
+    timed: int
+    """How many of them came with timing."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "words": [round(float(x), 4) for x in self.words],
+            "timing": [round(float(x), 4) for x in self.timing],
+            "messages": self.messages,
+            "timed": self.timed,
+        }
+
+
+def timing_features(seconds: float | None, stops: int | None, length: int) -> list[float]:
+    """Eight numbers: known flags, log seconds (also per character), very slow or quick, stops."""
+    known, typed = seconds is not None, stops is not None
+    log = float(np.log1p(seconds)) if seconds is not None else 0.0
+    return [
+        float(known),
+        log - 3.0 if known else 0.0,
+        log - float(np.log1p(length)) if known else 0.0,
+        float(seconds is not None and seconds > 150),
+        float(seconds is not None and seconds < 8),
+        float(typed),
+        min(stops, 4) / 2 if stops is not None else 0.0,
+        float(stops is not None and stops >= 2),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceModel:
+    """Heads, scales and the rule for committing. Load or fit; both give a frozen model."""
+
+    text: LinearText
+    timing: Floats
+    """Shape (9, classes): eight features and a bias."""
+    scales: Floats
+    """Shape (n, 3) by number of messages: words with timing, timing, words alone."""
+    threshold: float
+    """A label is committed to when its probability first reaches this."""
+    conformal: Floats
+    """Shape (n,): 90 % of held-out people have their label inside the set of labels at least this likely."""
+    facts: dict[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.text.labels
+
+    def start(self) -> Evidence:
+        zero = np.zeros(len(self.labels), np.float32)
+        return Evidence(zero, zero, 0, 0)
+
+    def restore(self, data: Mapping[str, Any] | None) -> Evidence:
+        """Evidence from `as_json`; a fresh start where it is missing or of another taxonomy."""
+        if not data or len(data.get("words", ())) != len(self.labels):
+            return self.start()
+        return Evidence(
+            np.asarray(data["words"], np.float32),
+            np.asarray(data["timing"], np.float32),
+            int(data["messages"]),
+            int(data["timed"]),
+        )
+
+    def step(self, state: Evidence, step: Step) -> Evidence:
+        """Add one message. Beyond MOST messages the past fades, so that a person may change."""
+        keep = 1.0 if state.messages < MOST else 1.0 - 1.0 / MOST
+        words = state.words * keep + self.text.logits([step.text], step.vector[None, :])[0]
+        timed = step.response_time_s is not None or step.typing_stops is not None
+        timing = state.timing * keep
+        if timed:
+            features = [*timing_features(step.response_time_s, step.typing_stops, len(step.text)), 1.0]
+            timing = timing + np.asarray(features, np.float32) @ self.timing
+        return Evidence(words, timing, state.messages + 1, state.timed + timed)
+
+    def posterior(self, state: Evidence, *, with_timing: bool = True) -> dict[str, float]:
+        """Probabilities by label; uniform before the first message."""
+        if not state.messages:
+            return {label: 1 / len(self.labels) for label in self.labels}
+        row = self.scales[min(state.messages, len(self.scales)) - 1]
+        logits = row[2] * state.words
+        if with_timing and state.timed:
+            logits = row[0] * state.words + row[1] * state.timing
+        chances = softmax(logits[None, :])[0]
+        return {label: float(p) for label, p in zip(self.labels, chances, strict=True)}
+
+    def prediction_set(self, state: Evidence, posterior: Mapping[str, float]) -> list[str]:
+        """Split-conformal set (Sadinle et al. 2019, least ambiguous set-valued classifiers), likeliest first."""
+        least = self.conformal[min(max(state.messages, 1), len(self.conformal)) - 1]
+        ranked = sorted(posterior, key=lambda label: -posterior[label])
+        return [label for label in ranked if posterior[label] >= least] or ranked[:1]
+
+    def save(self, folder: Path) -> None:
+        """Write two files into `folder`."""
+        self.text.save(folder / "text.npz")
+        arrays = {"timing": self.timing, "scales": self.scales, "conformal": self.conformal}
+        artefact.save(folder / "sequence.npz", KIND, arrays, {"threshold": self.threshold, **self.facts})
+
+    @classmethod
+    def load(cls, folder: Path) -> "SequenceModel":
+        """Read what `save` wrote. Raises NotReady for files that are missing, damaged or not ours."""
+        arrays, facts = artefact.load(folder / "sequence.npz", KIND, ("timing", "scales", "conformal"))
+        return cls(
+            LinearText.load(folder / "text.npz"),
+            arrays["timing"].astype(np.float32),
+            arrays["scales"].astype(np.float32),
+            float(facts.pop("threshold")),
+            arrays["conformal"].astype(np.float32),
+            facts,
+        )
