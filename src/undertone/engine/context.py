@@ -112,7 +112,13 @@ class Plan:
         """Each part's tokens and share of the prompt, JSON-ready."""
         total = max(1, self.prompt_tokens)
         return [
-            {"part": b.part, "tokens": b.tokens, "budget": b.budget, "items": b.items, "share": round(b.tokens / total, 4)}
+            {
+                "part": b.part,
+                "tokens": b.tokens,
+                "budget": b.budget,
+                "items": b.items,
+                "share": round(b.tokens / total, 4),
+            }
             for b in self.blocks
             if b.part != "reply"
         ]
@@ -244,9 +250,7 @@ def _fit(part: str, lines: Sequence[str], budget: int, ratio: float, left_out: l
     return kept, spent
 
 
-def _fit_memories(
-    given: Ingredients, shown: set[UUID], budget: int, left_out: list[str]
-) -> tuple[list[Memory], int]:
+def _fit_memories(given: Ingredients, shown: set[UUID], budget: int, left_out: list[str]) -> tuple[list[Memory], int]:
     if given.strategy.memory == "none" and given.memories:
         left_out.append(f"memories: the strategy '{given.strategy.id}' uses none")
         return [], 0

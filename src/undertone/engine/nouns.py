@@ -4,7 +4,7 @@ All frozen. Knows what they are made of and nothing of what is done with them.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta, datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from undertone import guardrails, people

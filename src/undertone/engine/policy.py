@@ -110,5 +110,7 @@ def _reason(best: str, inputs: Inputs, previous: str | None, board: Mapping[str,
     if best == "lighten":
         return "their attention seems to be elsewhere"
     if best == DEFAULT:
-        return "not enough is known yet, so the gentle default" if inputs.posterior else "no typing, so the gentle default"
+        return (
+            "not enough is known yet, so the gentle default" if inputs.posterior else "no typing, so the gentle default"
+        )
     return f"it suits who they most likely are ({board[best]:.0%})"

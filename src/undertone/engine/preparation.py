@@ -103,12 +103,12 @@ def _loaded(window: int) -> int:
     return max(100, context.budgets(window)["history"] // 25)
 
 
-async def _observations(
-    engine: Engine, begun: Begun, turns: Sequence[memory.UserTurn]
-) -> list[signals.Observation]:
+async def _observations(engine: Engine, begun: Begun, turns: Sequence[memory.UserTurn]) -> list[signals.Observation]:
     """The person's turns with built-in vectors; stored ones are used where recall keeps the same kind."""
     same = engine.resources.recall_embed is engine.resources.embed
-    missing = [t.message.text for t in turns if t.message.id != begun.message.id and not (same and t.vector is not None)]
+    missing = [
+        t.message.text for t in turns if t.message.id != begun.message.id and not (same and t.vector is not None)
+    ]
     fresh = iter(await engine.resources.embed.embed(missing)) if missing else iter(())
     found: list[signals.Observation] = []
     for turn in turns:

@@ -109,7 +109,12 @@ async def explain(engine: Engine, turn_id: UUID, user_id: UUID | None) -> dict[s
     async with transaction(engine.resources.db) as conn:
         text = (await memory.get_message(conn, row.user_id, row.reply_id)).text if row.reply_id else ""
         found = await describe(conn, row, text)
-    return found | {"state": row.state, "why": row.why, "problem": row.problem, "started_at": row.started_at.isoformat()}
+    return found | {
+        "state": row.state,
+        "why": row.why,
+        "problem": row.problem,
+        "started_at": row.started_at.isoformat(),
+    }
 
 
 async def stop(engine: Engine, turn_id: UUID, user_id: UUID | None) -> None:

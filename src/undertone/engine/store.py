@@ -262,9 +262,7 @@ async def last_strategy(conn: Connection, user_id: UUID, conversation_id: UUID, 
     return row[0] if row else None
 
 
-async def add_report(
-    conn: Connection, *, user_id: UUID, report_id: UUID, turn_id: UUID, reason: str
-) -> None:
+async def add_report(conn: Connection, *, user_id: UUID, report_id: UUID, turn_id: UUID, reason: str) -> None:
     await conn.execute(
         "insert into reports (user_id, id, turn_id, reason) values (%s, %s, %s, %s)",
         [user_id, report_id, turn_id, reason],

@@ -20,7 +20,7 @@ from undertone.engine import personas, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare
-from undertone.errors import Conflict, ModelFailed, NotReady, Unprocessable
+from undertone.errors import ModelFailed, NotReady, Unprocessable
 from undertone.resources import Connection
 from undertone.types import Usage, Vector
 
@@ -169,8 +169,6 @@ async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     await asyncio.shield(_close(engine, draft, live))
 
 
-
-
 @dataclass(slots=True)
 class Draft:
     """A reply in the making, as far as it got."""
@@ -260,9 +258,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             conversation_id=str(message.conversation_id),
             persona_id=message.persona_id,
         )
-    live.end(
-        *views.ending(state, begun, live.text.strip(), reply_id, strategy, why, usage, problem, draft.prepared)
-    )
+    live.end(*views.ending(state, begun, live.text.strip(), reply_id, strategy, why, usage, problem, draft.prepared))
 
 
 def _state(draft: Draft, live: LiveTurn) -> str:

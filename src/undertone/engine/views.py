@@ -35,7 +35,9 @@ def why(begun: Begun, prepared: Prepared | None, rail: str | None) -> dict[str, 
             "probability": round(prepared.choice.probability, 4),
             "scores": {name: round(score, 4) for name, score in prepared.choice.scores.items()},
         },
-        "memories": [{"id": str(m.id), "kind": m.kind, "why": m.why, "score": round(m.score, 4)} for m in plan.memories],
+        "memories": [
+            {"id": str(m.id), "kind": m.kind, "why": m.why, "score": round(m.score, 4)} for m in plan.memories
+        ],
         "context": {
             "tokens": plan.prompt_tokens,
             "parts": plan.shares(),

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from undertone.engine import Begun, Engine, IdempotencyKey, Past, Said, replay, turn, branches
+from undertone.engine import Begun, Engine, IdempotencyKey, Past, Said, branches, replay, turn
 from undertone.engine.live import Frame
 from undertone.errors import BadInput, Forbidden
 from undertone.people import Principal
@@ -99,9 +99,7 @@ async def resume(
 
 
 @router.get("/v1/turns/{turn_id}", summary="Why this reply: readings, strategy, memories, token shares")
-async def why(
-    request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))]
-) -> dict[str, Any]:
+async def why(request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))]) -> dict[str, Any]:
     return await replay.explain(engine_of(request), turn_id, who.user_id)
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from undertone.db import transaction
 from undertone.engine import Begun, Past, Said, branches, personas, replay, turn
 from undertone.engine.live import Frame
-from undertone.errors import BadInput, Forbidden, ModelFailed, NotFound, UndertoneError, Unprocessable
+from undertone.errors import BadInput, Forbidden, ModelFailed, NotFound, Unprocessable
 from undertone.people import Principal
 from undertone.server import sse
 from undertone.server.auth import own_id, principal
@@ -65,9 +65,7 @@ class CompletionIn(BaseModel):
 async def models(request: Request, who: Annotated[Principal, Depends(principal("chat"))]) -> dict[str, Any]:
     async with transaction(engine_of(request).resources.db) as conn:
         found = await personas.list_all(conn)
-    entries = [
-        {"id": PREFIX + p.persona_id, "object": "model", "created": 0, "owned_by": "undertone"} for p in found
-    ]
+    entries = [{"id": PREFIX + p.persona_id, "object": "model", "created": 0, "owned_by": "undertone"} for p in found]
     return {"object": "list", "data": entries}
 
 
@@ -89,9 +87,7 @@ async def completions(
     else:
         retried = await replay.again(engine, who, said.user, begun)
         turn_id = retried.turn_id
-        frames = (
-            turn.reply(engine, retried).follow() if isinstance(retried, Begun) else replay.follow(engine, retried)
-        )
+        frames = turn.reply(engine, retried).follow() if isinstance(retried, Begun) else replay.follow(engine, retried)
     made = {"id": f"chatcmpl-{turn_id.hex}", "created": int(time.time()), "model": body.model}
     if body.stream:
         chunks = _chunks(made, frames, with_usage=body.stream_options.include_usage)
@@ -124,7 +120,9 @@ def _read(who: Principal, body: CompletionIn) -> tuple[Said, list[Past]]:
         raise BadInput("`user` is missing: name the person, so that they can be remembered.")
     note = "\n".join(notes).strip()
     if len(note) > MAX_NOTE:
-        raise Unprocessable(f"System messages hold at most {MAX_NOTE:,} characters; a persona's text belongs in its card.")
+        raise Unprocessable(
+            f"System messages hold at most {MAX_NOTE:,} characters; a persona's text belongs in its card."
+        )
     said = Said(
         user=own_id(who, body.user),
         persona=body.model.removeprefix(PREFIX),
@@ -164,7 +162,9 @@ def _finish(data: dict[str, Any]) -> str:
 
 def error_body(problem: dict[str, Any]) -> dict[str, Any]:
     """A problem document that OpenAI clients understand too."""
-    return problem | {"error": {"message": problem.get("detail"), "type": problem.get("code"), "code": problem.get("code")}}
+    return problem | {
+        "error": {"message": problem.get("detail"), "type": problem.get("code"), "code": problem.get("code")}
+    }
 
 
 async def _whole(made: dict[str, Any], frames: AsyncGenerator[Frame]) -> Response:
@@ -183,9 +183,7 @@ async def _whole(made: dict[str, Any], frames: AsyncGenerator[Frame]) -> Respons
     raise ModelFailed("The reply was interrupted. Send the message again.")
 
 
-async def _chunks(
-    made: dict[str, Any], frames: AsyncGenerator[Frame], *, with_usage: bool
-) -> AsyncIterator[bytes]:
+async def _chunks(made: dict[str, Any], frames: AsyncGenerator[Frame], *, with_usage: bool) -> AsyncIterator[bytes]:
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return _line(made | {"object": "chat.completion.chunk", "choices": [choice]} | more)

@@ -38,9 +38,7 @@ def offset_from(last_event_id: str | None) -> int:
     return int(number)
 
 
-async def with_signs_of_life(
-    items: AsyncGenerator[T], alive_s: float = ALIVE_S
-) -> AsyncGenerator[T | None]:
+async def with_signs_of_life(items: AsyncGenerator[T], alive_s: float = ALIVE_S) -> AsyncGenerator[T | None]:
     """The items as they come, and None after each stretch of `alive_s` seconds without one."""
     pending: asyncio.Task[T] | None = None
     try:

@@ -1,0 +1,25 @@
+"""The heads this room ships, trained on the project's own rows: sentiment.
+
+    train_sentiment([Path("care/sentiment.jsonl"), Path("sentiment/vader_tweets.jsonl")], embed, out)
+
+User type is trained by `learning.training`, since any taxonomy is. Needs the `train` extra.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from undertone.learning import LinearText
+from undertone.learning.dataset import read_rows
+
+LABELS = ("negative", "neutral", "positive")
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+def train_sentiment(paths: Sequence[Path], embed: Embed) -> LinearText:
+    """Fit the sentiment head on all rows of `paths`."""
+    rows = read_rows(paths, LABELS)
+    texts = [row.text for row in rows]
+    return LinearText.fit(texts, embed(texts), [row.label for row in rows])
