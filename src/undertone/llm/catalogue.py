@@ -72,6 +72,11 @@ def find(name: str) -> Model | None:
     return models.get(name) or models.get(_SNAPSHOT.sub("", name))
 
 
+def known() -> tuple[Model, ...]:
+    """All models of the catalogue, retired ones included."""
+    return tuple(_models().values())
+
+
 def check(name: str, today: date) -> Model | None:
     """Return the model, or None for an unknown name. Raises Unprocessable for one its provider has retired."""
     if not name.strip():

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from openai import OpenAI
 
 from undertone.errors import ModelFailed
-from undertone.llm.openai import endpoint_name, open_client
+from undertone.llm.openai import endpoint_name, open_client, options
 from undertone.llm.retry import CLIENT_ERRORS, RetryBudget, backoff, explain
 
 Vectors = npt.NDArray[np.float32]
@@ -51,7 +51,9 @@ class EmbeddingEndpoint:
         ) as client:
             for batch in _batches(texts):
                 try:
-                    answer = client.post("/embeddings", cast_to=object, body=self._body(batch))
+                    answer = client.post(
+                        "/embeddings", cast_to=object, body=self._body(batch), options=options(self._secret)
+                    )
                     batches.append(self._vectors(answer, len(batch)))
                 except CLIENT_ERRORS as error:
                     raise self._failure(error) from error
@@ -66,7 +68,9 @@ class EmbeddingEndpoint:
         while True:
             attempt += 1
             try:
-                answer = await self._client.post("/embeddings", cast_to=object, body=self._body(texts))
+                answer = await self._client.post(
+                    "/embeddings", cast_to=object, body=self._body(texts), options=options(self._secret)
+                )
                 return self._vectors(answer, len(texts))
             except CLIENT_ERRORS as error:
                 fault = explain(error, where=self._where, model=self.name, secret=self._secret)

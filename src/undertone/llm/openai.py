@@ -17,7 +17,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from httpx2 import Limits
-from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Omit, Timeout
+from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Omit, RequestOptions, Timeout
 
 from undertone.errors import BadInput, ModelFailed
 from undertone.llm import catalogue, structured
@@ -57,15 +57,19 @@ def endpoint_name(base_url: str) -> str:
 
 
 def open_client(base_url: str, api_key: str, *, total_s: float, connect_s: float = 5.0) -> AsyncOpenAI:
-    """The HTTP client of one endpoint: no retries of its own, no key header where there is no key."""
+    """The HTTP client of one endpoint, without retries of its own."""
     return AsyncOpenAI(
         base_url=base_url,
         api_key=api_key or "none",
-        default_headers=None if api_key else cast(Any, {"Authorization": Omit()}),
         max_retries=0,
         timeout=Timeout(total_s, connect=connect_s),
         http_client=DefaultAioHttpClient(limits=Limits(max_connections=MAX_CONNECTIONS)),
     )
+
+
+def options(api_key: str, headers: Mapping[str, str] | None = None) -> RequestOptions:
+    """Options of one call: its headers, and no Authorization header at all where there is no key."""
+    return {"headers": {**(headers or {}), **({} if api_key else {"Authorization": Omit()})}}
 
 
 class OpenAIChat:
@@ -173,7 +177,7 @@ class OpenAIChat:
                     "/chat/completions",
                     cast_to=object,
                     body=body,
-                    options={"headers": dict(headers)},
+                    options=options(self._secret, headers),
                     stream=True,
                     stream_cls=AsyncStream[object],
                 )

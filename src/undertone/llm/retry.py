@@ -22,6 +22,7 @@ CLIENT_ERRORS = (openai.APIError, httpx2.HTTPError, aiohttp.ClientError, OSError
 LONGEST_WAIT_S = 8.0
 """A provider that asks for more than this gets its wish: we fail now, and whoever asked may come back later."""
 _KEYLIKE = re.compile(r"\b(sk|xai|gsk|key)-[\w*.-]{6,}")
+_CLIENT_PREFIX = re.compile(r"^Error code: \d+ - ")
 
 
 class EndpointError(Exception):
@@ -42,14 +43,14 @@ def explain(error: Exception, *, where: str, model: str, secret: str = "") -> En
     match error:
         case openai.APIStatusError():
             return _explain_status(error, where, model, secret)
+        case openai.APITimeoutError() if isinstance(error.__cause__, httpx2.ConnectTimeout):
+            return _unreachable(where)  # so the client calls a refused or dropped connection
         case openai.APITimeoutError() | TimeoutError():
             return EndpointError(
                 f"{where} did not answer in time. Try again, or raise the model's deadlines.", again=True
             )
         case openai.APIConnectionError() | httpx2.HTTPError() | aiohttp.ClientError() | OSError():
-            return EndpointError(
-                f"{where} cannot be reached, or the connection broke. Check the address and the network.", again=True
-            )
+            return _unreachable(where)
         case openai.APIError():
             return EndpointError(
                 f"{where} reported an error while answering: {_said(error.message, secret)}", again=True
@@ -92,6 +93,11 @@ class RetryBudget:
         return True
 
 
+def _unreachable(where: str) -> EndpointError:
+    detail = f"{where} cannot be reached, or the connection broke. Check the address and the network."
+    return EndpointError(detail, again=True)
+
+
 def _explain_status(error: openai.APIStatusError, where: str, model: str, secret: str) -> EndpointError:
     status, said, wait_s = error.status_code, _said(error.message, secret), _retry_after(error)
     patient = (wait_s or 0.0) <= LONGEST_WAIT_S
@@ -101,7 +107,7 @@ def _explain_status(error: openai.APIStatusError, where: str, model: str, secret
             again = False
         case 404:
             detail = (
-                f"{where} knows no such model or address (404): {said} Check the model's name, {model}, and the URL."
+                f"{where} knows no such model or address (404): {said} Check the URL and the model's name, {model}."
             )
             again = False
         case 429:
@@ -122,7 +128,7 @@ def _said(message: str, secret: str) -> str:
     """The endpoint's own words, at most 300 characters, without anything like a key, ending as a sentence."""
     if secret:
         message = message.replace(secret, "[key]")
-    message = " ".join(_KEYLIKE.sub("[key]", message).split())[:300]
+    message = " ".join(_KEYLIKE.sub("[key]", _CLIENT_PREFIX.sub("", message)).split())[:300]
     return message if message.endswith((".", "!", "?")) else message + "."
 
 
