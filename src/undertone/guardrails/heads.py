@@ -1,10 +1,10 @@
-"""A trained head of the input rails: n-grams and the message's embedding, numpy only.
+"""A trained head of the input rails: n-grams, the message's embedding and cues in words; numpy only.
 
     head = heads.load("crisis")
-    head.score(bag(text), vector)          # a probability in [0, 1]; compare it with head.thresholds
+    head.score(bag(text), vector, cues("crisis", normalise(text)))     # in [0, 1]; compare with head.thresholds
 
-Two views are added: a logistic regression over hashed n-grams, which knows wording, and a radial-basis machine over the
-embedding (Cortes and Vapnik, 1995), which knows neighbours of what it has seen. Trained by `training.py`; knows English best.
+A logistic regression over hashed n-grams knows wording, a radial-basis machine over the embedding (Cortes and Vapnik, 1995)
+knows neighbours of what it has seen, the cues know what we thought of. Trained by `training.py`; knows English best.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from undertone.guardrails.lexicon import Cues
 from undertone.learning import artefact
 from undertone.learning.features import COLUMNS, Bag, weigh
 from undertone.types import Vector
@@ -40,7 +41,7 @@ class Head:
     weights: Floats
     """Shape (n,): their signed weights."""
     mix: Floats
-    """Shape (3,): weight of the n-grams, weight of the embedding, bias, fitted on held-out sources (Platt, 1999)."""
+    """Shape (6,): weights of n-grams, embedding, plain, sign and lower cues, and a bias; fitted on held-out sources."""
     sorts: Floats
     """Shape (384, k) and `sorts_bias` (k,): which sort it is, given that it is one; k may be 0."""
     sorts_bias: Floats
@@ -49,11 +50,11 @@ class Head:
     names: tuple[str, ...]
     """The k sorts."""
 
-    def score(self, row: Bag, vector: Vector) -> float:
-        """The probability that a message is one, at the base rate of the training rows."""
-        lexical = float(weigh(row, self.idf) @ self.lexical[row.columns])
-        near = np.exp(2 * self.gamma * (self.support @ vector - 1))
-        logit = float(self.mix @ np.array([lexical, near @ self.weights, 1.0], np.float32))
+    def score(self, row: Bag, vector: Vector, seen: Cues) -> float:
+        """How likely a message is one, in [0, 1], if half of all were. `vector` has unit length."""
+        lexical = weigh(row, self.idf) @ self.lexical[row.columns]
+        near = np.exp(2 * self.gamma * (self.support @ vector - 1)) @ self.weights
+        logit = float(self.mix @ np.array([lexical, near, seen.plain, seen.sign, seen.lower, 1.0], np.float32))
         return float(1 / (1 + np.exp(-logit)))
 
     def sort(self, vector: Vector) -> dict[str, float]:

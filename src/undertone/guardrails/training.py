@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from undertone.guardrails import crisis, heads
-from undertone.learning.features import Bag, bag, weigh
+from undertone.guardrails import crisis, heads, lexicon
+from undertone.learning.features import Bag, bag, normalise, weigh
 from undertone.llm.embedder import default_embedder
 
 Floats = npt.NDArray[np.float32]
@@ -46,6 +46,7 @@ class Row:
 class Plan:
     """What one head learns from. `rates`: per threshold, the highest false-positive rate on (hard, ordinary) rows."""
 
+    head: str
     positive: str
     files: tuple[str, ...]
     rates: dict[str, tuple[float, float]]
@@ -54,11 +55,14 @@ class Plan:
 PLANS: Final = {
     "crisis": Plan(
         "crisis",
+        "crisis",
         ("crisis", "crisis-H", "crisis-rail"),
         {"concern": (0.14, 0.025), "crisis": (0.028, 0.006)},
     ),
-    "human": Plan("asks_human", ("human", "human-rail"), {"asks_human": (0.025, 0.004)}),
-    "injection": Plan("attack", ("injection", "injection-rail", "injection-public"), {"injection": (0.018, 0.003)}),
+    "human": Plan("human", "asks_human", ("human", "human-rail"), {"asks_human": (0.025, 0.004)}),
+    "injection": Plan(
+        "injection", "attack", ("injection", "injection-rail", "injection-public"), {"injection": (0.018, 0.003)}
+    ),
 }
 
 
@@ -101,13 +105,15 @@ def train(rows: Sequence[Row], vectors: Floats, plan: Plan) -> tuple[heads.Head,
 
     y = np.array([row.positive for row in rows])
     bags = [bag(row.text) for row in rows]
+    seen = [lexicon.cues(plan.head, normalise(row.text)) for row in rows]
     views = np.zeros((len(rows), 2))
     for held in folds(rows, plan):
         view = fit(bags, vectors, y, ~held)
         views[held] = view.read([bags[i] for i in np.flatnonzero(held)], vectors[held])
-    platt = LogisticRegression(C=100.0, class_weight="balanced").fit(views, y)
-    mix = np.array([*platt.coef_[0], platt.intercept_[0]], np.float32)
-    scores = 1 / (1 + np.exp(-(views @ mix[:2] + mix[2])))
+    views = np.column_stack([views, [[c.plain, c.sign, c.lower] for c in seen]])
+    mixing = LogisticRegression(C=100.0, class_weight="balanced", max_iter=1000).fit(views, y)
+    mix = np.array([*mixing.coef_[0], mixing.intercept_[0]], np.float32)
+    scores = 1 / (1 + np.exp(-(views @ mix[:-1] + mix[-1])))
     ordinary = np.array([row.ordinary for row in rows])
     thresholds = {name: threshold(scores, y, ordinary, *rates) for name, rates in plan.rates.items()}
     whole = fit(bags, vectors, y, np.ones(len(rows), bool))
@@ -184,7 +190,8 @@ def judge(rows: Sequence[Row], scores: Any, thresholds: dict[str, float], plan: 
     y = np.array([row.positive for row in rows])
     ordinary = np.array([row.ordinary for row in rows])
     source = np.array([row.source for row in rows])
-    figures: dict[str, Any] = {"hard": int((~y & ~ordinary).sum()), "positives": int(y.sum()), "ordinary": int(ordinary.sum())}
+    counts = {"positives": y, "hard": ~y & ~ordinary, "ordinary": ordinary}
+    figures: dict[str, Any] = {name: int(which.sum()) for name, which in counts.items()}
     for name, limit in thresholds.items():
         hit = scores >= limit
         figures[name] = {

@@ -2,45 +2,58 @@
 
     verdict = check_input(text, vector)         # vector: the message's built-in embedding
 
-Rules written by hand find what is plain; trained heads over n-grams and the shared embedding find what is not. A rule
-can only raise a score. Knows one message at a time: what came before it is `care`'s business.
+Three trained heads (crisis, injection, "are you human") read the words and the shared embedding; see `heads.py`. Knows one
+message at a time: what came before it is `care`'s business. The figures, and what it misses, are in docs/safety.md.
 """
 
-import re
-from typing import Final
+import unicodedata
+from typing import Final, Literal
 
+from undertone.guardrails import heads, lexicon
+from undertone.learning.features import bag, normalise
 from undertone.types import Vector, Verdict
 
-_CRISIS: Final = re.compile(
-    r"\b(kill(?:ing)? myself|end(?:ing)? my (?:own )?life|want(?:ed)? to die|wanna die|suicid\w+|kms\b|hurt(?:ing)? myself|"
-    r"cut(?:ting)? myself|don'?t want to (?:be alive|live)|better off (?:dead|without me)|quiero morir|ich will sterben|"
-    r"je veux mourir|quero morrer|voglio morire)"
-)
-_INJECTION: Final = re.compile(
-    r"(ignore|disregard|forget) (?:all |any )?(?:of )?(?:your |the |my )?(?:previous|prior|above|earlier) (?:instructions|rules|prompts?)|"
-    r"system prompt|developer mode|\bdan\b.*\bno (?:rules|restrictions)|repeat (?:everything|all) (?:above|before)"
-)
-_HUMAN: Final = re.compile(
-    r"\bare (?:you|u) (?:a |an )?(?:real|human|bot|ai|robot|machine|actual)|\bam i (?:talking|speaking|chatting) (?:to|with) (?:a|an) "
-    r"|\bis (?:this|there) (?:a |an )?(?:real|human|bot|ai)"
-)
+_HEADS: Final = ("crisis", "injection", "human")
+_SAID: Final = {
+    "concern": "may be in distress or danger",
+    "crisis": "speaks of a crisis",
+    "injection": "tries to change the instructions or to read what is not theirs",
+    "asks_human": "asks whether a person is here",
+}
 
 
 def check_input(text: str, vector: Vector) -> Verdict:
-    """What the rails find in one message. `vector` is its built-in embedding, shape (384,)."""
-    lowered = text.casefold().replace("’", "'")
-    crisis = bool(_CRISIS.search(lowered))
-    injection = bool(_INJECTION.search(lowered))
-    reasons = [
-        words
-        for found, words in ((crisis, "words of a crisis"), (injection, "an attempt to change the instructions"))
-        if found
-    ]
+    """What the rails find in one message. `vector` is its built-in embedding, shape (384,), unit length.
+
+    `scores` holds a number in [0, 1] for each head, and `crisis.<kind>` where a crisis or concern was found.
+    """
+    plain = _visible(text)
+    row, words = bag(plain), normalise(plain)
+    scores = {name: heads.load(name).score(row, vector, lexicon.cues(name, words)) for name in _HEADS}
+    limits = {name: limit for head in _HEADS for name, limit in heads.load(head).thresholds.items()}
+    level = _level(scores["crisis"], limits["concern"], limits["crisis"])
+    injection = scores["injection"] >= limits["injection"]
+    asks_human = scores["human"] >= limits["asks_human"]
+    if level != "none":
+        kinds = heads.load("crisis").sort(vector)
+        scores |= {f"crisis.{kind}": share for kind, share in kinds.items()}
+    found = {level: level != "none", "injection": injection, "asks_human": asks_human}
     return Verdict(
-        crisis="crisis" if crisis else "none",
+        crisis=level,
         injection=injection,
-        asks_human=bool(_HUMAN.search(lowered)),
+        asks_human=asks_human,
         quarantine=injection,
-        scores={"crisis": float(crisis), "injection": float(injection)},
-        reasons=tuple(reasons),
+        scores=scores,
+        reasons=tuple(_SAID[name] for name, holds in found.items() if holds),
     )
+
+
+def _level(score: float, concern: float, crisis: float) -> Literal["none", "concern", "crisis"]:
+    if score >= crisis:
+        return "crisis"
+    return "concern" if score >= concern else "none"
+
+
+def _visible(text: str) -> str:
+    """Without format characters (zero-width, direction, tags), which hide words from a reader but not from a model."""
+    return "".join(c for c in text if unicodedata.category(c) != "Cf")
