@@ -136,7 +136,7 @@ class _Composer:
             return [self._says("thanks")]
         if _HOW_ARE_YOU.search(said):
             return [self._says("myself"), *self._asked("how_are_you")]
-        if _LOOK_UP.match(asked := wording.sentences(said)[-1]):
+        if _LOOK_UP.match(asked := wording.sentences(wording.without_hello(said))[-1]):
             return self._looked_up()
         if _QUESTION.search(asked) and self._hints.get("mood") != "negative":
             return [self._says("needs_model")]

@@ -61,9 +61,14 @@ def statements(memories: Sequence[str]) -> list[str]:
     return [part for memory in memories for part in sentences(memory) if telling(part) and not part.endswith("?")]
 
 
+def without_hello(text: str) -> str:
+    """A text without the hello (or well, or yes) it opens with, on one line."""
+    return _HAIL.sub("", " ".join(text.split()), count=1)
+
+
 def first_sentence(text: str) -> str:
     """The first sentence, without a hello before it or a full stop after it."""
-    return sentences(_HAIL.sub("", " ".join(text.split()), count=1))[0].rstrip(" .!…,;:-")
+    return sentences(without_hello(text))[0].rstrip(" .!…,;:-")
 
 
 def echo(text: str) -> str:
