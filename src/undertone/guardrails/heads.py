@@ -3,8 +3,8 @@
     head = heads.load("crisis")
     head.score(bag(text), vector, cues("crisis", normalise(text)))     # in [0, 1]; compare with head.thresholds
 
-A logistic regression over hashed n-grams knows wording, a radial-basis machine over the embedding (Cortes and Vapnik, 1995)
-knows neighbours of what it has seen, the cues know what we thought of. Trained by `training.py`; knows English best.
+A logistic regression over hashed n-grams knows wording, a radial-basis machine over the embedding (Cortes and Vapnik,
+1995) knows neighbours of what it has seen, the cues know what we thought of. `training.py` trains it; English is best.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Head:
 
 @cache
 def load(name: str) -> Head:
-    """The shipped head called `name` (crisis, injection or human). Raises NotReady when its file is missing or damaged."""
+    """The shipped head `name`: crisis, injection or human. Raises NotReady when its file is missing or damaged."""
     arrays, facts = artefact.load(MODELS / f"{name}.npz", KIND, _ARRAYS)
     used = arrays["used"].astype(np.int64)
     idf, lexical = np.zeros(COLUMNS, np.float32), np.zeros(COLUMNS, np.float32)

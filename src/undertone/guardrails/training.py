@@ -2,9 +2,9 @@
 
     .venv/bin/python -m undertone.guardrails.training [DATA_DIR] [--out DIR] [--models DIR]
 
-Every source (an author, or a public set) is held out once; the scores it then gets set the mixing, the thresholds and the
-figures, so that no figure comes from a row its model was trained on. Thresholds are however chosen on those same scores:
-another author's rows are the judge. Needs the `train` extra. Same rows, same files.
+Every source (an author, or a public set) is held out once; the scores it then gets set the mixing, the thresholds and
+the figures, so no figure comes from a row its model was trained on. Thresholds are however chosen on those same
+scores: another author's rows are the judge. Needs the `train` extra. Same rows, same files.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def train(rows: Sequence[Row], vectors: Floats, plan: Plan) -> tuple[heads.Head,
     views = np.zeros((len(rows), 2))
     for held in folds(rows, plan):
         view = fit(bags, vectors, y, ~held)
-        views[held] = view.read([bags[i] for i in np.flatnonzero(held)], vectors[held])
+        views[held] = view.read([row for row, out in zip(bags, held, strict=True) if out], vectors[held])
     views = np.column_stack([views, [[c.plain, c.sign, c.lower] for c in seen]])
     mixing = LogisticRegression(C=100.0, class_weight="balanced", max_iter=1000).fit(views, y)
     mix = np.array([*mixing.coef_[0], mixing.intercept_[0]], np.float32)
@@ -155,10 +155,12 @@ def fit(bags: Sequence[Bag], vectors: Floats, y: npt.NDArray[np.bool_], use: npt
 
     from undertone.learning.fitting import inverse_frequency, tfidf
 
-    chosen = [bags[i] for i in np.flatnonzero(use)]
+    chosen = [row for row, used in zip(bags, use, strict=True) if used]
     idf = inverse_frequency(chosen)
     words = LogisticRegression(C=LEXICAL_C, class_weight="balanced", max_iter=2000).fit(tfidf(chosen, idf), y[use])
-    machine = SVC(C=SVM_C, gamma=GAMMA, class_weight="balanced").fit(vectors[use], y[use])
+    machine = SVC(C=SVM_C, gamma=GAMMA, class_weight="balanced").fit(  # pyright: ignore[reportArgumentType]
+        vectors[use], y[use]
+    )
     return View(
         idf,
         np.asarray(words.coef_[0], np.float32),

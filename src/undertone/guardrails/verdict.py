@@ -2,8 +2,8 @@
 
     verdict = check_input(text, vector)         # vector: the message's built-in embedding
 
-Three trained heads (crisis, injection, "are you human") read the words and the shared embedding; see `heads.py`. Knows one
-message at a time: what came before it is `care`'s business. The figures, and what it misses, are in docs/safety.md.
+Three trained heads (crisis, injection, "are you human") read the words and the shared embedding; see `heads.py`. Knows
+one message at a time: what came before it is `care`'s business. The figures, and what it misses, are in docs/safety.md.
 """
 
 import unicodedata
