@@ -10,6 +10,7 @@ import pytest
 from scripted import Endpoint, chunk
 
 from undertone.errors import BadInput, ModelFailed
+from undertone.llm import catalogue
 from undertone.llm.openai import Deadlines, OpenAIChat
 from undertone.llm.protocol import ChatMessage, ChatRequest, Piece
 from undertone.llm.retry import RetryBudget
@@ -76,6 +77,27 @@ async def test_the_body_is_the_request_and_hints_stay_here(endpoint: Endpoint, c
     assert endpoint.bodies[0] == request.as_body() | {"stream": True, "stream_options": {"include_usage": True}}
     assert endpoint.headers[0]["Authorization"] == "Bearer sk-secret-1234567"
     assert "x-grok-conv-id" not in endpoint.headers[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "header", "field"),
+    [("https://api.x.ai/v1", "conversation-1", None), ("https://api.openai.com/v1", None, "conversation-1")],
+)
+async def test_a_conversation_is_routed_to_its_cache_in_each_dialect(
+    endpoint: Endpoint,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    header: str | None,
+    field: str | None,
+) -> None:
+    family = catalogue.family_of(address)
+    monkeypatch.setattr(catalogue, "family_of", lambda _: family)
+    endpoint.plays(endpoint.says("ok"))
+    await hear(connect(), ChatRequest("m", REQUEST.messages, cache_key="conversation-1"))
+    assert endpoint.headers[0].get("x-grok-conv-id") == header
+    assert endpoint.bodies[0].get("prompt_cache_key") == field
+    assert endpoint.bodies[0][family.tokens_field] == 600
 
 
 async def test_without_a_key_no_key_is_sent_and_the_own_model_is_asked(endpoint: Endpoint, connect: Connect) -> None:
