@@ -9,20 +9,22 @@ person, and includes the routers. Tests pass their own model. Knows every room's
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
-from undertone import __version__, events, guardrails, jobs, memory, observability, signals
+from undertone import __version__, events, guardrails, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
 from undertone.engine import Engine, Live, care, personas, replay, store
 from undertone.engine.context import TokenRatio
 from undertone.errors import NotReady
-from undertone.llm import catalogue, providers
+from undertone.llm import providers
 from undertone.llm.embedder import default_embedder
+from undertone.llm.embedding_endpoint import EmbeddingEndpoint
+from undertone.llm.openai import Deadlines
 from undertone.llm.protocol import ChatProvider, Embedder
-from undertone.people import register
+from undertone.people import age, register
 from undertone.resources import Resources
 from undertone.server import routes
 
@@ -50,12 +52,12 @@ async def open_resources(
         settings.database_url, min_size=2, max_size=settings.db_pool_size, through_pooler=not settings.db_prepare
     )
     builtin = embed or default_embedder(settings.data_dir / "models", threads=settings.embedder_threads)
-    recall = builtin
+    recall: Embedder = builtin
     if settings.recall_embedder != "builtin":
-        recall = providers.recall_embedder(
-            settings.recall_embedder,
-            base_url=settings.recall_base_url or settings.model_base_url,
-            api_key=settings.recall_api_key.get_secret_value(),
+        recall = EmbeddingEndpoint(
+            settings.recall_base_url or settings.model_base_url,
+            settings.recall_api_key.get_secret_value(),
+            model=settings.recall_embedder,
             dimension=settings.recall_dimension,
         )
     model = chat or build_chat(settings)
@@ -73,15 +75,16 @@ async def open_resources(
 def build_chat(settings: Settings) -> ChatProvider:
     """The model that settings name, with its fallback; the offline composer when they name none."""
     return providers.build(
-        model=settings.model,
-        base_url=settings.model_base_url,
-        api_key=settings.model_api_key.get_secret_value(),
+        settings.model,
+        settings.model_base_url,
+        settings.model_api_key.get_secret_value(),
+        today=datetime.now(UTC).date(),
         fallback_model=settings.fallback_model,
         fallback_base_url=settings.fallback_base_url,
         fallback_api_key=settings.fallback_api_key.get_secret_value(),
-        first_token_s=settings.first_token_s,
-        idle_token_s=settings.idle_token_s,
-        turn_s=settings.turn_s,
+        deadlines=Deadlines(
+            first_token=settings.first_token_s, silence=settings.idle_token_s, total=settings.turn_s
+        ),
     )
 
 
@@ -141,8 +144,18 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.offline = settings.model == "offline" and chat is None
-    routes.include(app, settings)
+    app.state.age_issuer = age_issuer(settings)
+    routes.include(app)
     return app
+
+
+def age_issuer(settings: Settings) -> age.AgeIssuer | None:
+    """Whose signed age assertions are accepted; None when settings name nobody."""
+    if not settings.age_issuer:
+        return None
+    return age.AgeIssuer(
+        name=settings.age_issuer, key=settings.age_key.get_secret_value(), algorithm=settings.age_algorithm
+    )
 
 
 async def _sweep(engine: Engine) -> None:

@@ -44,11 +44,10 @@ def train(
             texts = sorted({turn.text for opening in openings for turn in opening.turns})
             console.print(f"embedding {len(texts):,} messages")
             vectors = dict(zip(texts, np.asarray(embedder.embed_now(texts)), strict=True))
-            result = {}
-            if folds:
-                result = training.cross_validate(openings, vectors, (1, 2, 3, 4, 5), console.print)
+            held = training.held_out(openings, vectors, console.print)
+            result = training.cross_validate(openings, held, (1, 2, 3, 4, 5)) if folds else {}
             if out is not None:
-                training.fit(openings, vectors, console.print).save(out)
+                training.fit(openings, vectors, held, console.print).save(out)
     finally:
         embedder.close()
     if as_json:

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
-from undertone import events, guardrails, jobs, memory, observability, people, signals
+from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import personas, store, views
+from undertone.engine import care, personas, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare
@@ -52,7 +52,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             )
             if known is not None:
                 return _known(known, said.idempotency)
-        care, now = await guardrails.load_care(conn, person.user_id)
+        state, now = await guardrails.load_care(conn, person.user_id)
         await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
         persona = await personas.get(conn, said.persona)
         conversation = await memory.find_conversation(
@@ -74,7 +74,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             typing_stops=said.typing_stops,
             quarantined=verdict.quarantine,
         )
-        care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
+        state, duties = guardrails.care.advance(state, verdict, now, notice_every=engine.notice_every)
         begun = Begun(
             person=person,
             persona=persona,
@@ -89,14 +89,14 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             debug=said.debug,
             platform_note=said.platform_note,
         )
-        await admit_turn(engine, conn, begun, care)
+        await admit_turn(engine, conn, begun, state)
     return begun
 
 
-async def admit_turn(engine: Engine, conn: Connection, begun: Begun, care: guardrails.care.CareState) -> None:
+async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guardrails.care.CareState) -> None:
     """Write what goes with an admitted message: the care state, the running turn, the events, a referral."""
     message, user_id = begun.message, begun.person.user_id
-    await guardrails.save_care(conn, user_id, care)
+    await guardrails.save_care(conn, user_id, state)
     await store.start_turn(
         conn,
         user_id=user_id,
@@ -250,14 +250,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
         if draft.prepared and "typing" in begun.person.consents:
             await signals.save_profile(conn, user_id, draft.prepared.reading, now=begun.now)
         await _record_end(conn, draft, live, state, strategy)
-        await jobs.defer(
-            conn,
-            "after_turn",
-            lock=str(user_id),
-            user_id=str(user_id),
-            conversation_id=str(message.conversation_id),
-            persona_id=message.persona_id,
-        )
+        await care.after_reply(conn, user_id=user_id, remembers="memory" in begun.person.consents)
     live.end(*views.ending(state, begun, live.text.strip(), reply_id, strategy, why, usage, problem, draft.prepared))
 
 

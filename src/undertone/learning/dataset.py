@@ -54,9 +54,7 @@ def read_openings(paths: Iterable[Path]) -> list[Opening]:
             turns = tuple(_turn(where, m) for m in messages if isinstance(m, dict) and m.get("role") == "user")
             if not turns:
                 raise BadInput(f"{where}: no message of the user (role `user`) in `messages`.")
-            found.append(
-                Opening(str(entry.get("id", where)), entry["type"], turns, path.stem, entry.get("difficulty"))
-            )
+            found.append(Opening(str(entry.get("id", where)), entry["type"], turns, path.stem, entry.get("difficulty")))
     return found
 
 

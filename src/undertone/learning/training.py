@@ -1,7 +1,8 @@
 """Fitting a SequenceModel on openings, and honest figures by leaving each group of authors out.
 
-    model = fit(openings, vectors)
-    figures, scores = cross_validate(openings, vectors)
+    held = held_out(openings, vectors)                 # every opening as seen by heads that never met its author
+    figures = cross_validate(openings, held, at=(3, 4, 5))
+    model = fit(openings, vectors, held)
 
 The heads are fitted on single messages; scales, threshold and conformal levels on authors the heads did not see.
 Needs the `train` extra. Knows no detector: a taxonomy is whatever the labels are.
@@ -16,23 +17,25 @@ import numpy.typing as npt
 from undertone.errors import BadInput
 from undertone.learning.classifier import LinearText, softmax
 from undertone.learning.dataset import Opening
+from undertone.learning.features import bag
 from undertone.learning.sequence import SequenceModel, timing_features
 
 Floats = npt.NDArray[np.float32]
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 Progress = Callable[[str], None]
+HeldOut = tuple[Floats, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 AT = 5
 """Messages for which scales are fitted."""
+MIX = (0.6, 0.29)
+"""Weights of the words' and the vector's logits: one over their spread on unseen authors, the vector at seven tenths."""
 TARGET = 0.95
 """The threshold is the lowest at which this share of first committed labels is right on unseen authors."""
 
 
-def fit(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _: None) -> SequenceModel:
-    """Fit on everything; the calibration comes from leaving groups out. Raises BadInput for too little data."""
+def fit(openings: Sequence[Opening], vectors: Vectors, held: HeldOut, say: Progress = lambda _: None) -> SequenceModel:
+    """Fit on everything; `held` (from `held_out`) gives the calibration. Raises BadInput for too little data."""
     labels = sorted({o.label for o in openings})
-    if len(labels) < 2:
-        raise BadInput("Training needs at least two labels.")
-    words, timing, truth, count = held_out(openings, vectors, labels, say)
+    words, timing, truth, count = held
     scales = np.stack([_scales(words[:, n], timing[:, n], truth, count > n) for n in range(AT)])
     chances = np.stack([softmax(scales[n, 2] * words[:, n]) for n in range(AT)], axis=1)
     conformal = np.array([_conformal(chances[count > n, n], truth[count > n]) for n in range(AT)], np.float32)
@@ -42,10 +45,14 @@ def fit(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _:
     return SequenceModel(text, head, scales.astype(np.float32), _threshold(chances, truth, count), conformal, facts)
 
 
-def held_out(
-    openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str], say: Progress
-) -> tuple[Floats, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Summed logits (openings, AT, classes) of words and of timing from heads that did not see the opening's group."""
+def held_out(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _: None) -> HeldOut:
+    """Summed logits (openings, AT, classes) of words and of timing from heads that did not see the opening's group.
+
+    With them the labels' numbers and how many messages each opening has. Raises BadInput for too little data.
+    """
+    labels = sorted({o.label for o in openings})
+    if len(labels) < 2:
+        raise BadInput("Training needs at least two labels.")
     groups = _folds(openings)
     shape = (len(openings), AT, len(labels))
     words, timing = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -69,25 +76,27 @@ def _folds(openings: Sequence[Opening]) -> list[str]:
 
 
 def _heads(openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str]) -> tuple[LinearText, Floats]:
-    from sklearn.linear_model import LogisticRegression
+    """Heads on single messages, mixed by MIX: words and vector in one LinearText, timing in a matrix (9, classes)."""
+    from undertone.learning import fitting
 
-    turns = [(t.text, o.label, o.group, t) for o in openings for t in o.turns[:AT]]
-    texts = [text for text, *_ in turns]
-    several = len({group for _, _, group, _ in turns}) > 1
-    text = LinearText.fit(
-        texts,
-        np.stack([vectors[t] for t in texts]),
-        [label for _, label, *_ in turns],
-        groups=[group for _, _, group, _ in turns] if several else None,
-        lexical_c=1.0,
-        dense_c=1.0,
-    )
-    if text.labels != tuple(labels):
+    turns = [(t.text, labels.index(o.label)) for o in openings for t in o.turns[:AT]]
+    y = np.array([label for _, label in turns])
+    if len(set(y.tolist())) < len(labels):
         raise BadInput("Every group of authors needs every label.")
-    model = LogisticRegression(C=1.0, max_iter=500).fit(_timing(openings), [label for _, label, *_ in turns])
-    coefficients = np.vstack([model.coef_, -model.coef_])[::-1] if len(labels) == 2 else model.coef_
-    head = np.vstack([coefficients.T, np.zeros((1, len(labels)))]).astype(np.float32)
-    return text, head
+    bags = [bag(text) for text, _ in turns]
+    idf = fitting.inverse_frequency(bags)
+    lexical, lexical_bias = fitting.logistic(fitting.tfidf(bags, idf), y, 1.0, balanced=True)
+    dense, dense_bias = fitting.logistic(np.stack([vectors[text] for text, _ in turns]), y, 1.0, balanced=True)
+    text = LinearText(
+        tuple(labels),
+        idf,
+        (MIX[0] * lexical).astype(np.float32),
+        (MIX[1] * dense).astype(np.float32),
+        (MIX[0] * lexical_bias + MIX[1] * dense_bias).astype(np.float32),
+        {"rows": len(turns), "mix": list(MIX)},
+    )
+    head, bias = fitting.logistic(_timing(openings)[:, :-1], y, 1.0, balanced=True)
+    return text, np.vstack([head, bias[None]]).astype(np.float32)
 
 
 def _timing(openings: Sequence[Opening]) -> Floats:
@@ -101,15 +110,17 @@ def _scales(words: Floats, timing: Floats, truth: npt.NDArray[Any], mask: npt.ND
     """Three non-negative scales that minimise the held-out log loss after one number of messages."""
     from scipy.optimize import minimize
 
-    w, t, y = words[mask], timing[mask], truth[mask]
+    w, t, y = words[mask].astype(np.float64), timing[mask].astype(np.float64), truth[mask]
 
-    def loss(scale: Sequence[float], with_timing: bool) -> float:
-        logits = scale[0] * w + (scale[1] * t if with_timing else 0.0)
-        return -float(np.log(softmax(logits.astype(np.float32))[np.arange(len(y)), y] + 1e-9).mean())
+    def loss(scale: npt.NDArray[np.float64]) -> float:
+        logits = scale[0] * w + (scale[1] * t if len(scale) > 1 else 0.0)
+        logits = logits - logits.max(1, keepdims=True)
+        chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        return -float(np.log(chances[np.arange(len(y)), y] + 1e-9).mean())
 
-    bounds = [(0.01, 5.0), (0.0, 5.0)]
-    both = minimize(lambda s: loss(s, True), [0.5, 0.2], bounds=bounds, method="L-BFGS-B").x
-    alone = minimize(lambda s: loss(s, False), [0.5], bounds=bounds[:1], method="L-BFGS-B").x
+    bounds = [(0.01, 20.0), (0.0, 20.0)]
+    both = minimize(loss, [1.0, 0.2], bounds=bounds, method="Nelder-Mead").x
+    alone = minimize(loss, [1.0], bounds=bounds[:1], method="Nelder-Mead").x
     return np.array([both[0], both[1], alone[0]], np.float32)
 
 
@@ -130,3 +141,31 @@ def _threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any]
         if decided.sum() and right[decided].mean() >= TARGET:
             return round(float(threshold), 2)
     return 0.95
+
+
+def cross_validate(openings: Sequence[Opening], held: HeldOut, at: Sequence[int]) -> dict[str, Any]:
+    """Leave each group out: heads, scales and threshold come from the other groups. With timing and text alone."""
+    from undertone.learning.evaluation import figures_at
+
+    words, timing, truth, count = held
+    groups = np.array(_folds(openings))
+    both, alone = np.zeros_like(words), np.zeros_like(words)
+    thresholds = np.zeros(len(openings))
+    for group in sorted(set(groups.tolist())):
+        mine, others = groups == group, groups != group
+        scales = [_scales(words[others, n], timing[others, n], truth[others], count[others] > n) for n in range(AT)]
+        rest = np.stack([softmax(s[2] * words[others, n]) for n, s in enumerate(scales)], axis=1)
+        thresholds[mine] = _threshold(rest, truth[others], count[others])
+        for n, s in enumerate(scales):
+            both[mine, n] = softmax(s[0] * words[mine, n] + s[1] * timing[mine, n])
+            alone[mine, n] = softmax(s[2] * words[mine, n])
+    threshold = float(np.mean(thresholds))
+    hard = np.array([o.difficulty == "hard" for o in openings])
+    found = {
+        "at": figures_at(both, truth, count, threshold, at),
+        "text_only": figures_at(alone, truth, count, threshold, at),
+        "threshold": round(threshold, 3),
+    }
+    if hard.any():
+        found["text_only_hard"] = figures_at(alone[hard], truth[hard], count[hard], threshold, at)
+    return found

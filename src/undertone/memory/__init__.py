@@ -5,7 +5,17 @@ message = await memory.append(conn, user_id=..., conversation_id=conversation.id
 found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
-from undertone.memory.held_store import HOLDINGS, Background, background, texts, without_vector
+from undertone.memory.held_store import (
+    HOLDINGS,
+    Background,
+    background,
+    close_idle,
+    forget,
+    rewrite,
+    said,
+    texts,
+    without_vector,
+)
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
     Conversation,
@@ -31,8 +41,10 @@ __all__ = [
     "append",
     "background",
     "close_conversation",
+    "close_idle",
     "deactivate_from",
     "find_conversation",
+    "forget",
     "get_conversation",
     "get_message",
     "history",
@@ -40,6 +52,8 @@ __all__ = [
     "open_conversation",
     "recall",
     "recent_user_turns",
+    "rewrite",
+    "said",
     "set_vector",
     "texts",
     "without_vector",

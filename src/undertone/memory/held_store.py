@@ -7,6 +7,7 @@ SQL beside `store` and of the same kind; knows no ranking and no prompt.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,11 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from undertone.errors import NotFound
+from undertone.memory import index, terms
+from undertone.memory.vectors import to_halfvec
 from undertone.resources import Connection
-from undertone.types import Message
+from undertone.types import Message, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,59 @@ async def texts(conn: Connection, user_id: UUID, ids: list[UUID]) -> dict[UUID, 
         {"user": user_id, "ids": ids},
     )
     return dict(await cursor.fetchall())
+
+
+async def close_idle(conn: Connection, *, now: datetime, idle: timedelta = timedelta(hours=6)) -> int:
+    """Close conversations in which nothing was said for `idle`; returns how many."""
+    cursor = await conn.execute(
+        "update conversations set closed_at = last_at where closed_at is null and last_at < %s", (now - idle,)
+    )
+    return cursor.rowcount
+
+
+async def said(conn: Connection, user_id: UUID, *, containing: str = "", limit: int = 50) -> list[Message]:
+    """What the person said and recall may bring back, newest first, narrowed to a text it contains."""
+    pattern = "%" + containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    cursor = await conn.execute(
+        """
+        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+            response_time_s, typing_stops, quarantined
+        from messages
+        where user_id = %s and role = 'user' and active and not quarantined and text ilike %s
+        order by created_at desc, position desc limit %s
+        """,
+        (user_id, pattern, limit),
+    )
+    return [Message(*row) async for row in cursor]
+
+
+async def rewrite(conn: Connection, *, user_id: UUID, message_id: UUID, text: str, vector: Vector) -> None:
+    """The person's correction of something they said: words, search terms and vector change. Raises NotFound."""
+    cursor = await conn.execute(
+        "update messages set text = %s, terms = %s, embedding = %s where user_id = %s and id = %s and role = 'user'"
+        " returning persona_id, seq",
+        (text, terms.pack(terms.analyse(text)), to_halfvec(vector), user_id, message_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no memory {message_id} of this person.")
+    await index.refresh(conn, user_id, row[0], [row[1]])
+
+
+async def forget(conn: Connection, user_id: UUID, memory_id: UUID) -> None:
+    """Delete a message or a kept memory for good, with what was made from it. Raises NotFound."""
+    cursor = await conn.execute(
+        "delete from messages where user_id = %s and id = %s returning persona_id, seq", (user_id, memory_id)
+    )
+    row = await cursor.fetchone()
+    kept = await conn.execute(
+        "delete from memories where user_id = %s and (id = %s or %s = any(source_message_ids))",
+        (user_id, memory_id, memory_id),
+    )
+    if row is None and not kept.rowcount:
+        raise NotFound(f"There is no memory {memory_id} of this person.")
+    if row is not None:
+        await index.refresh(conn, user_id, row[0], [row[1]])
 
 
 async def without_vector(conn: Connection, user_id: UUID, limit: int = 64) -> list[Message]:

@@ -1,4 +1,4 @@
-"""One person over HTTP: who they are to us, what they allowed, everything held about them, and its end.
+"""One person over HTTP: who they are to us, how they are read, what they allowed, all that is held, and its end.
 
 `{user}` is the platform's id for the person, or `me` for whoever is signed in. Knows no room's tables: what is held is
 what the rooms registered with `people.privacy`.
@@ -13,11 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from undertone.db import transaction
-from undertone.errors import Unprocessable
+from undertone.errors import NotFound, Unprocessable
 from undertone.people import Person, Principal, age, consent, privacy, standing
 from undertone.people.identity import describe_user, find_user
 from undertone.people.store import Answer
+from undertone.resources import Connection
 from undertone.server.auth import disbelieve, own_id, principal, resources_of, sign_out
+from undertone.signals import load_profile
+from undertone.signals.store import correct_profile, forget_profile
+from undertone.signals.user_type import model
 
 router = APIRouter(prefix="/v1/users/{user}", tags=["people"])
 
@@ -38,6 +42,31 @@ class Standing(BaseModel):
     adult: bool
     consents: dict[str, Literal["granted", "refused", "not asked"]]
     """By purpose; granted by the person or attested by the platform, refused only by the person."""
+
+
+class ProfileShown(BaseModel):
+    """How a person is read: a guess that they can see, correct and delete. docs/signals.md explains each field."""
+
+    user_type: str
+    corrected: str | None
+    """The person's own word, which goes before `user_type` until they clear it."""
+    mood: float
+    """The usual valence of their messages, in [-1, 1]."""
+    engagement: str
+    messages: int
+    updated_at: datetime
+
+
+class PersonShown(Standing):
+    """A person, what holds for them, and how they are read; no profile without consent to `typing`."""
+
+    profile: ProfileShown | None
+
+
+class Correction(_Body):
+    """The person's own word for who they are, one of the taxonomy's labels; null clears it."""
+
+    user_type: str | None
 
 
 class Description(_Body):
@@ -86,12 +115,36 @@ class Erased(BaseModel):
 
 
 @router.get("")
-async def show(user: str, request: Request, who: ForProfile) -> Standing:
-    """A person and what holds for them. 404 for someone never seen."""
+async def show(user: str, request: Request, who: ForProfile) -> PersonShown:
+    """A person, what holds for them, and how they are read. 404 for someone never seen."""
     external_id = own_id(who, user)
     async with resources_of(request).db.connection() as conn:
         await find_user(conn, external_id)
-        return _standing(await standing(conn, who, external_id))
+        person = await standing(conn, who, external_id)
+        profile = await _profile(conn, person)
+    return PersonShown(**_standing(person).model_dump(), profile=profile)
+
+
+@router.patch("/profile")
+async def correct(user: str, wanted: Correction, request: Request, who: ForProfile) -> ProfileShown:
+    """Correct how a person is read, or take the correction back. 404 when nothing was read yet."""
+    if wanted.user_type is not None and wanted.user_type not in (labels := model().labels):
+        raise Unprocessable(f"Unknown user type; choose from: {', '.join(labels)}, or null to clear it.")
+    async with transaction(resources_of(request).db) as conn:
+        person = await standing(conn, who, own_id(who, user))
+        await correct_profile(conn, person.user_id, wanted.user_type)
+        profile = await _profile(conn, person)
+    if profile is None:
+        raise NotFound("Nothing was read of this person yet, so there is nothing to correct.")
+    return profile
+
+
+@router.delete("/profile", status_code=204)
+async def forget_reading(user: str, request: Request, who: ForProfile) -> None:
+    """Delete how a person is read. To stop reading them, record a no to `typing`."""
+    async with transaction(resources_of(request).db) as conn:
+        person = await standing(conn, who, own_id(who, user))
+        await forget_profile(conn, person.user_id)
 
 
 @router.patch("")
@@ -174,6 +227,11 @@ def _standing(person: Person) -> Standing:
         adult=person.adult,
         consents={purpose: word(purpose) for purpose in consent.PURPOSES},
     )
+
+
+async def _profile(conn: Connection, person: Person) -> ProfileShown | None:
+    found = await load_profile(conn, person.user_id)
+    return ProfileShown.model_validate(found, from_attributes=True) if found else None
 
 
 def _recorded(answer: Answer) -> ConsentRecorded:

@@ -1,0 +1,70 @@
+"""`undertone doctor`: is everything here that a turn needs? One line a check, exit 1 when one fails."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+
+from undertone import guardrails
+from undertone.cli.database import database
+from undertone.config import Settings
+from undertone.errors import UndertoneError
+from undertone.llm import catalogue
+from undertone.llm.embedder import default_embedder
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False) -> None:
+    """Check the database, the embedder, the crisis protocol and the model's name."""
+    settings = Settings()
+    checks: dict[str, Callable[[], str]] = {
+        "database": lambda: _database(settings),
+        "embedder": lambda: _embedder(settings),
+        "crisis protocol": lambda: f"version {guardrails.require_protocol().version}, active",
+        "model": lambda: _model(settings),
+    }
+    found: dict[str, dict[str, object]] = {}
+    for name, check in checks.items():
+        try:
+            found[name] = {"ok": True, "says": check()}
+        except UndertoneError as error:
+            found[name] = {"ok": False, "says": error.detail}
+    if as_json:
+        typer.echo(json.dumps({"ok": all(f["ok"] for f in found.values()), "checks": found}))
+    else:
+        console = Console()
+        for name, result in found.items():
+            mark = "[green]ok[/green]  " if result["ok"] else "[red]fail[/red]"
+            console.print(f"{mark}  {name:16} {result['says']}")
+    if not all(f["ok"] for f in found.values()):
+        raise typer.Exit(1)
+
+
+def _database(settings: Settings) -> str:
+    with database(settings, lambda _: None) as dsn, psycopg.connect(dsn) as conn:
+        version = conn.execute("select current_setting('server_version')").fetchone()
+        vector = conn.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    kind = "your server" if settings.database_url else "embedded"
+    return f"PostgreSQL {version[0] if version else '?'}, pgvector {vector[0] if vector else '?'} ({kind})"
+
+
+def _embedder(settings: Settings) -> str:
+    embedder = default_embedder(settings.data_dir / "models")
+    try:
+        began = time.perf_counter()
+        width = embedder.embed_now(["Is everything here?"]).shape[1]
+        return f"{embedder.name}, {width} dimensions, {(time.perf_counter() - began) * 1000:.0f} ms a message"
+    finally:
+        embedder.close()
+
+
+def _model(settings: Settings) -> str:
+    if settings.model == "offline":
+        return "none connected: replies are composed offline (set UNDERTONE_MODEL and UNDERTONE_MODEL_API_KEY)"
+    catalogue.check(settings.model, datetime.now(UTC).date())
+    known = catalogue.find(settings.model)
+    return f"{settings.model} at {settings.model_base_url}" + ("" if known else " (not in the catalogue: no prices)")

@@ -1,0 +1,55 @@
+"""After the turn: jobs that cross rooms. What a rail quarantined is not learned from; that verdict is on the message.
+
+    await after_reply(conn, ...)         # queued in the closing transaction
+    await work(resources, dsn)           # run by `undertone serve` and `undertone worker`
+
+Knows which room does what, and nothing of how.
+"""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from undertone import jobs, memory
+from undertone.db import transaction
+from undertone.engine import store
+from undertone.resources import Connection, Resources
+
+
+async def after_reply(conn: Connection, *, user_id: UUID, remembers: bool) -> None:
+    """Queue what a finished turn leaves to do; at most one such job waits for each person."""
+    await jobs.defer(
+        conn, "after_turn", lock=str(user_id), once=f"after:{user_id}", user_id=user_id, remembers=remembers
+    )
+
+
+@jobs.job("after_turn")
+async def after_turn(resources: Resources, *, user_id: str, remembers: bool) -> None:
+    """Give this person's new messages their vectors."""
+    person = UUID(user_id)
+    async with resources.db.connection() as conn:
+        waiting = await memory.without_vector(conn, person)
+    if not waiting:
+        return
+    vectors = await resources.recall_embed.embed([message.text for message in waiting])
+    async with transaction(resources.db) as conn:
+        for message, vector in zip(waiting, vectors, strict=True):
+            await memory.set_vector(conn, user_id=person, message_id=message.id, vector=vector)
+
+
+@jobs.job("close_conversations", timetable="*/10 * * * *")
+async def close_conversations(resources: Resources) -> None:
+    """End conversations that have been silent long enough, so that the next message begins a new one."""
+    async with transaction(resources.db) as conn:
+        await memory.close_idle(conn, now=datetime.now(UTC))
+
+
+@jobs.job("drop_old_keys", timetable="23 3 * * *")
+async def drop_old_keys(resources: Resources) -> None:
+    """Forget idempotency keys after a day."""
+    async with transaction(resources.db) as conn:
+        await store.drop_old_keys(conn)
+
+
+async def work(resources: Resources, dsn: str) -> None:
+    """Run these jobs until cancelled."""
+    await jobs.work(resources, dsn, concurrency=2)

@@ -1,0 +1,18 @@
+"""Every router of the HTTP API, in one list.
+
+A route that is not listed here does not exist. Knows no route's inside.
+"""
+
+from fastapi import FastAPI
+
+from undertone.server import chat, conversations, health, openai, problems, tokens, users
+
+ROUTERS = (chat.router, openai.router, conversations.router, users.router, tokens.router, health.router)
+
+
+def include(app: FastAPI) -> None:
+    """Put every route and the error documents on the app."""
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    health.mount_docs(app)
