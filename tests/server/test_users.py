@@ -9,8 +9,11 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
-from undertone.people import privacy
+from undertone import signals
+from undertone.people import identity, privacy
 from undertone.people.age import AgeIssuer
+from undertone.resources import Pool
+from undertone.types import Reading, Signal
 
 OURS = {"Origin": "http://undertone.test"}
 NewKey = Callable[..., Awaitable[str]]
@@ -83,6 +86,23 @@ async def test_where_and_which_language(platform: httpx.AsyncClient) -> None:
     assert (await platform.patch("/v1/users/anna", json={"country": None})).json()["country"] is None
     for wrong in ({"country": "Ireland"}, {"country": "ie"}, {"language": "x" * 40}, {"language": "en\u0000"}):
         assert (await platform.patch("/v1/users/anna", json=wrong)).status_code == 422
+
+
+async def test_a_person_sees_corrects_and_deletes_how_they_are_read(platform: httpx.AsyncClient, db: Pool) -> None:
+    path = "/v1/users/anna"
+    assert (await platform.patch(f"{path}/profile", json={"user_type": None})).status_code == 404
+    assert (await platform.get(path)).json()["profile"] is None
+    async with db.connection() as conn:
+        anna = await identity.find_user(conn, "anna")
+        reading = Reading({"user_type": Signal("user_type", "CURIOUS_TOURIST", 0.9)}, {})
+        await signals.save_profile(conn, anna.user_id, reading, now=datetime.now(UTC))
+    assert (await platform.get(path)).json()["profile"]["user_type"] == "CURIOUS_TOURIST"
+    corrected = await platform.patch(f"{path}/profile", json={"user_type": "LONELY_SINGLE"})
+    assert (corrected.json()["user_type"], corrected.json()["corrected"]) == ("CURIOUS_TOURIST", "LONELY_SINGLE")
+    assert (await platform.patch(f"{path}/profile", json={"user_type": "RICH"})).status_code == 422
+    assert (await platform.patch(f"{path}/profile", json={"user_type": None})).json()["corrected"] is None
+    assert (await platform.delete(f"{path}/profile")).status_code == 204
+    assert (await platform.get(path)).json()["profile"] is None
 
 
 @pytest.mark.parametrize("user", ["a%2Fb", "%20anna", "an%00na", "x" * 129, "..", "%2e%2e"])
