@@ -5,9 +5,9 @@ A route that is not listed here does not exist. Knows no route's inside.
 
 from fastapi import FastAPI
 
-from undertone.server import chat, conversations, health, openai, problems, tokens, users
+from undertone.server import chat, conversations, docs, health, openai, problems, tokens, users
 
-ROUTERS = (chat.router, openai.router, conversations.router, users.router, tokens.router, health.router)
+ROUTERS = (chat.router, openai.router, conversations.router, users.router, tokens.router, health.router, docs.router)
 
 
 def include(app: FastAPI) -> None:
@@ -15,4 +15,3 @@ def include(app: FastAPI) -> None:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    health.mount_docs(app)
