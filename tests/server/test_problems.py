@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, cast
 
 import httpx
 import pytest
 from fastapi import FastAPI, Query
+from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
 from undertone.errors import LimitReached, ModelFailed, UndertoneError
+from undertone.resources import Pool
 from undertone.server import problems
 
 
@@ -35,6 +37,10 @@ async def shop() -> AsyncIterator[httpx.AsyncClient]:
     async def broken() -> None:
         whispered = "".join(["a person's", " words"])
         raise KeyError(len(whispered))
+
+    @app.get("/closed")
+    async def closed() -> None:
+        raise PoolTimeout("no connection within ten seconds")
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
@@ -108,6 +114,24 @@ async def test_what_nobody_foresaw_gets_a_number_and_gives_nothing_away(
     assert "/broken" in logged
     assert "KeyError" in logged
     assert "a person's words" not in logged, "a trace must not show the values of variables"
+
+
+async def test_a_database_that_is_away_is_worth_another_try(shop: httpx.AsyncClient) -> None:
+    answer = await shop.get("/closed")
+    checked(answer, 503, "not_ready")
+    assert answer.headers["retry-after"] == "5"
+
+
+async def test_what_postgresql_cannot_hold_is_the_callers_mistake(shop: httpx.AsyncClient, db: Pool) -> None:
+    app = cast(FastAPI, cast(httpx.ASGITransport, shop._transport).app)
+
+    @app.get("/search")
+    async def search(words: str) -> None:
+        async with db.connection() as conn:
+            await conn.execute("select %s::text", (words,))
+
+    assert (await shop.get("/search?words=tea")).status_code == 200
+    checked(await shop.get("/search?words=%00"), 400, "bad_input")
 
 
 @pytest.mark.parametrize("error", [ModelFailed("Try again."), UndertoneError("It broke.")])

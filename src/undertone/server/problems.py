@@ -12,13 +12,14 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from undertone.errors import UndertoneError
+from undertone.errors import BadInput, NotReady, UndertoneError
 from undertone.observability import get_logger
 
 log = get_logger(__name__)
@@ -35,6 +36,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UndertoneError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(psycopg.DataError, _unstorable)
+    app.add_exception_handler(UnicodeEncodeError, _unstorable)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -103,6 +107,18 @@ async def _http(request: Request, error: Exception) -> Response:
             detail = str(error.detail)
     code = "bad_input" if status == HTTPStatus.BAD_REQUEST else status.phrase.lower().replace(" ", "_")
     return Problem(_document(status, code, f"{status.phrase}.", detail), status, headers)
+
+
+async def _unstorable(_request: Request, _error: Exception) -> Response:
+    """Text that no route refused and that neither UTF-8 nor PostgreSQL can hold."""
+    return respond(
+        BadInput("The request holds a character or number that cannot be stored, such as NUL: leave it out.")
+    )
+
+
+async def _database_away(_request: Request, error: Exception) -> Response:
+    log.warning("http.database_away", error=type(error).__name__)
+    return respond(NotReady("The database does not answer. Try again in a moment.", retry_after=5))
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
