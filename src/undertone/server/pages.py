@@ -1,0 +1,102 @@
+"""The pages for people: `/` to chat, `/me` for what is held about you, and the files both are made of.
+
+    app.include_router(pages.router)
+
+Who is not signed in gets a page that says how. No script or style stands in a page and nothing comes from another host,
+so the policy allows neither. Knows no turn and no table: the scripts call the same API that platforms call.
+"""
+
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from undertone import __version__
+from undertone.db import transaction
+from undertone.engine import personas
+from undertone.errors import Forbidden, Unauthenticated
+from undertone.people import Principal
+from undertone.server.auth import anyone, principal, resources_of
+
+router = APIRouter(tags=["pages"])
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+FILE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
+_files = StaticFiles(directory=str(files("undertone.server") / "static"))
+_templates = Environment(
+    loader=PackageLoader("undertone.server"),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class PersonaShown(BaseModel):
+    """What anybody may know of a persona: who it is, not how it is instructed."""
+
+    id: str
+    name: str
+    tagline: str
+    greeting: str
+
+
+async def visitor(request: Request) -> Principal | None:
+    """The person whose cookie this is; None for everyone else."""
+    try:
+        who = await principal("chat")(request)
+    except (Unauthenticated, Forbidden):
+        return None
+    return who if who.kind == "person" else None
+
+
+Visitor = Annotated[Principal | None, Depends(visitor)]
+
+
+@router.get("/", dependencies=[Depends(anyone)], include_in_schema=False)
+async def chat(request: Request, who: Visitor) -> HTMLResponse:
+    """The chat page."""
+    if who is None:
+        return _page("welcome.html", status=401)
+    return _page("chat.html", offline=bool(request.app.state.offline))
+
+
+@router.get("/me", dependencies=[Depends(anyone)], include_in_schema=False)
+async def me(who: Visitor) -> HTMLResponse:
+    """What a person allowed, what is held about them, and its end."""
+    return _page("welcome.html", status=401) if who is None else _page("me.html", user=who.external_id)
+
+
+@router.get("/static/{name}", dependencies=[Depends(anyone)], include_in_schema=False)
+async def static(name: str, request: Request) -> Response:
+    """One file of the pages; 304 when the browser has it already."""
+    response = await _files.get_response(name, request.scope)
+    response.headers.update(FILE_HEADERS)
+    return response
+
+
+@router.get("/v1/personas", summary="Who there is to talk with")
+async def list_personas(request: Request, _who: Annotated[Principal, Depends(principal("chat"))]) -> list[PersonaShown]:
+    async with transaction(resources_of(request).db) as conn:
+        found = await personas.list_all(conn)
+    return [PersonaShown(id=p.persona_id, name=p.name, tagline=p.tagline, greeting=p.greeting) for p in found]
+
+
+def _page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    html = _templates.get_template(template).render(version=__version__, **values)
+    return HTMLResponse(html, status, HEADERS)

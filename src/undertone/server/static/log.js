@@ -1,0 +1,164 @@
+// The conversation as it stands on the page: bubbles, and what can be done with each reply.
+
+import { $, action, avatar, h, whenWords } from "./dom.js";
+import { prose } from "./prose.js";
+
+export class Log {
+  #list = $("log");
+  #scroll = $("scroll");
+  #toEnd = $("to-end");
+  #handlers;
+  #persona = null;
+  #pinned = true;
+
+  /** `handlers`: why(turn), again(turn), report(turn). */
+  constructor(handlers) {
+    this.#handlers = handlers;
+    this.#scroll.addEventListener("scroll", () => this.#watch(), { passive: true });
+    this.#toEnd.addEventListener("click", () => this.toEnd(true));
+    new ResizeObserver(() => this.#pinned && this.toEnd()).observe(this.#scroll);
+  }
+
+  /** Begin a page: the persona, its greeting when nothing was said yet, or the messages so far. */
+  show(persona, messages = []) {
+    this.#persona = persona;
+    this.#list.replaceChildren();
+    if (!messages.length) this.#list.append(this.#hello(persona));
+    for (const message of messages) {
+      if (message.role === "user") this.mine(message.text, message.created_at);
+      else this.reply(message.turn).done({ text: message.text, turn: message.turn }, { settled: true });
+    }
+    this.#latest();
+    this.toEnd();
+  }
+
+  /** The person's message. */
+  mine(text, at = null) {
+    const bubble = h("div", { class: "bubble" }, ...prose(text));
+    const item = h("li", { class: "message mine", title: at ? whenWords(at) : null }, h("h3", { class: "sr" }, "You"), bubble);
+    this.#list.append(item);
+    this.toEnd();
+    return item;
+  }
+
+  /** A reply, empty and in the making. */
+  reply(turn = null) {
+    const item = new Reply(this.#persona, this.#handlers, () => this.#pinned && this.toEnd());
+    if (turn) item.turn = turn;
+    this.#list.append(item.element);
+    this.#latest();
+    this.toEnd();
+    return item;
+  }
+
+  /** Only the newest reply can be written once more. */
+  #latest() {
+    const replies = this.#list.querySelectorAll(".message.theirs");
+    for (const element of replies) element.classList.remove("latest");
+    replies[replies.length - 1]?.classList.add("latest");
+  }
+
+  toEnd(smooth = false) {
+    this.#pinned = true;
+    this.#scroll.scrollTo({ top: this.#scroll.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+    this.#toEnd.hidden = true;
+  }
+
+  #watch() {
+    const left = this.#scroll.scrollHeight - this.#scroll.scrollTop - this.#scroll.clientHeight;
+    this.#pinned = left < 48;
+    this.#toEnd.hidden = left < 160;
+  }
+
+  #hello(persona) {
+    return h(
+      "li",
+      { class: "hello" },
+      avatar(persona, "large"),
+      h("h3", {}, persona.name),
+      h("p", { class: "tagline" }, persona.tagline),
+      persona.greeting ? h("blockquote", {}, persona.greeting) : null,
+      h("p", { class: "quiet" }, `${persona.name} is an AI character.`),
+    );
+  }
+}
+
+/** One reply: text that grows, then an end. */
+class Reply {
+  turn = null;
+  text = "";
+  #bubble = h("div", { class: "bubble waiting" }, h("span", { class: "dots", "aria-label": "is writing" }, h("i"), h("i"), h("i")));
+  #foot = h("div", { class: "message-foot" });
+  #handlers;
+  #moved;
+
+  constructor(persona, handlers, moved) {
+    this.#handlers = handlers;
+    this.#moved = moved;
+    this.element = h(
+      "li",
+      { class: "message theirs" },
+      h("h3", { class: "sr" }, `${persona.name}, an AI`),
+      avatar(persona, "tiny"),
+      h("div", { class: "message-body" }, this.#bubble, this.#foot),
+    );
+  }
+
+  /** Say it all again: the same bubble, empty. */
+  restart() {
+    this.text = "";
+    this.element.classList.remove("failed");
+    this.#bubble.className = "bubble waiting";
+    this.#bubble.replaceChildren(h("span", { class: "dots" }, h("i"), h("i"), h("i")));
+    this.#foot.replaceChildren();
+  }
+
+  add(piece) {
+    this.text += piece;
+    this.#draw("speaking");
+  }
+
+  /** The end as the engine tells it. */
+  done(data, { settled = false } = {}) {
+    this.turn = data.turn ?? this.turn;
+    this.text = data.text ?? this.text;
+    this.#draw(settled ? "settled" : "");
+    if (data.notice) this.#bubble.firstElementChild?.classList.add("notice");
+    if (data.stopped) this.#note("Stopped here.");
+    if (this.turn) this.#actions(data.memories?.length ?? 0);
+  }
+
+  /** It did not come to its end: what was said stays, with the reason. */
+  fail(words, retry) {
+    this.element.classList.add("failed");
+    if (this.text) this.#draw("");
+    else {
+      this.#bubble.className = "bubble";
+      this.#bubble.replaceChildren(h("p", { class: "quiet" }, "No reply came."));
+    }
+    this.#note(words);
+    if (retry) this.#foot.append(action("again", "Try again", retry));
+    this.#moved();
+  }
+
+  #draw(state) {
+    this.#bubble.className = `bubble ${state}`;
+    this.#bubble.replaceChildren(...prose(this.text));
+    this.#moved();
+  }
+
+  #note(words) {
+    this.#foot.replaceChildren(h("span", { class: "note" }, words));
+  }
+
+  #actions(remembered) {
+    const { why, again, report } = this.#handlers;
+    const label = remembered ? `Why this reply · ${remembered} remembered` : "Why this reply";
+    this.#foot.append(
+      action("why", label, () => why(this.turn)),
+      action("again", "Another reply", () => again(this), { class: "action only-latest" }),
+      action("report", "Report", () => report(this.turn), { quiet: true }),
+    );
+    this.#moved();
+  }
+}
