@@ -5,9 +5,18 @@ A route that is not listed here does not exist. Knows no route's inside.
 
 from fastapi import FastAPI
 
-from undertone.server import chat, conversations, docs, health, openai, problems, tokens, users
+from undertone.server import chat, conversations, docs, health, openai, pages, problems, tokens, users
 
-ROUTERS = (chat.router, openai.router, conversations.router, users.router, tokens.router, health.router, docs.router)
+ROUTERS = (
+    chat.router,
+    openai.router,
+    conversations.router,
+    users.router,
+    tokens.router,
+    pages.router,
+    health.router,
+    docs.router,
+)
 
 
 def include(app: FastAPI) -> None:
