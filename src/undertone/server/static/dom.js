@@ -59,3 +59,21 @@ export function whenWords(iso) {
   if (days < 7) return date.toLocaleDateString(undefined, { weekday: "long" });
   return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }
+
+/** What this browser keeps for the next visit; storage may be blocked, and then nothing is kept. */
+export const kept = {
+  get(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  },
+  set(key, value) {
+    try {
+      localStorage.setItem(key, value);
+    } catch {
+      // the page works without it
+    }
+  },
+};

@@ -1,6 +1,6 @@
 // Consent before the first word: says that this is an AI, asks for chat, and by itself for memory and for reading.
 
-import { post, sentence } from "./api.js";
+import { patch, post, sentence } from "./api.js";
 import { $ } from "./dom.js";
 
 /** The version of the words in the gate; a new wording gets a new number and asks again. */
@@ -9,7 +9,7 @@ export const VERSION = "1";
 /** Record one answer. */
 export const answer = (purpose, granted) => post("/v1/users/me/consents", { purpose, version: VERSION, granted });
 
-/** Ask until chat is agreed to; returns the consents that then hold, by purpose. */
+/** Ask until chat is agreed to; returns the answers given, by purpose. */
 export function ask(standing) {
   const gate = $("gate");
   const form = $("gate-form");
@@ -24,9 +24,11 @@ export function ask(standing) {
       try {
         const consents = {};
         for (const purpose of ["memory", "typing", "chat"]) {
-          const { granted } = await answer(purpose, form.elements[purpose].checked);
-          consents[purpose] = granted ? "granted" : "refused";
+          const yes = purpose === "chat" || form.elements[purpose].checked;
+          await answer(purpose, yes);
+          consents[purpose] = yes ? "granted" : "refused";
         }
+        if (!standing.language) await patch("/v1/users/me", { language: navigator.language });
         gate.close();
         resolve(consents);
       } catch (error) {

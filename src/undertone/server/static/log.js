@@ -22,8 +22,7 @@ export class Log {
   /** Begin a page: the persona, its greeting when nothing was said yet, or the messages so far. */
   show(persona, messages = []) {
     this.#persona = persona;
-    this.#list.replaceChildren();
-    if (!messages.length) this.#list.append(this.#hello(persona));
+    this.#list.replaceChildren(this.#hello(persona, messages.length > 0));
     for (const message of messages) {
       if (message.role === "user") this.mine(message.text, message.created_at);
       else this.reply(message.turn).done({ text: message.text, turn: message.turn }, { settled: true });
@@ -34,6 +33,7 @@ export class Log {
 
   /** The person's message. */
   mine(text, at = null) {
+    this.#list.querySelector(".hello")?.classList.add("past");
     const bubble = h("div", { class: "bubble" }, ...prose(text));
     const item = h("li", { class: "message mine", title: at ? whenWords(at) : null }, h("h3", { class: "sr" }, "You"), bubble);
     this.#list.append(item);
@@ -70,10 +70,10 @@ export class Log {
     this.#toEnd.hidden = left < 160;
   }
 
-  #hello(persona) {
+  #hello(persona, past) {
     return h(
       "li",
-      { class: "hello" },
+      { class: past ? "hello past" : "hello" },
       avatar(persona, "large"),
       h("h3", {}, persona.name),
       h("p", { class: "tagline" }, persona.tagline),
@@ -125,7 +125,7 @@ class Reply {
     this.#draw(settled ? "settled" : "");
     if (data.notice) this.#bubble.firstElementChild?.classList.add("notice");
     if (data.stopped) this.#note("Stopped here.");
-    if (this.turn) this.#actions(data.memories?.length ?? 0);
+    if (this.turn) this.#actions(data.memories?.length ?? 0, data.strategy !== "crisis");
   }
 
   /** It did not come to its end: what was said stays, with the reason. */
@@ -151,12 +151,12 @@ class Reply {
     this.#foot.replaceChildren(h("span", { class: "note" }, words));
   }
 
-  #actions(remembered) {
+  #actions(remembered, repeatable) {
     const { why, again, report } = this.#handlers;
     const label = remembered ? `Why this reply · ${remembered} remembered` : "Why this reply";
     this.#foot.append(
       action("why", label, () => why(this.turn)),
-      action("again", "Another reply", () => again(this), { class: "action only-latest" }),
+      repeatable ? action("again", "Another reply", () => again(this), { class: "action only-latest" }) : "",
       action("report", "Report", () => report(this.turn), { quiet: true }),
     );
     this.#moved();

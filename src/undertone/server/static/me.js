@@ -1,77 +1,153 @@
-// The page about the person: consents, what was read, export, erase.
+// The page about the person: consents, place and language, what was read, export, erase.
 
-import { get, Problem, remove, sentence } from "./api.js";
-import { $, h } from "./dom.js";
+import { get, patch, remove, sentence } from "./api.js";
+import { $, h, whenWords } from "./dom.js";
 import { answer } from "./gate.js";
-
-const switches = $("consents").querySelectorAll("input");
+import { capital, moodWords, TYPES, typeWords } from "./words.js";
 
 function trouble(error) {
   $("trouble").textContent = error ? sentence(error) : "";
   $("trouble").hidden = !error;
+  if (error) $("trouble").scrollIntoView({ block: "center" });
 }
 
-async function consents() {
-  const standing = await get("/v1/users/me");
-  for (const input of switches) {
+/** Do something with the server; says "Saved." or what went wrong, and returns whether it worked. */
+async function saved(work) {
+  trouble(null);
+  $("saved").textContent = "";
+  try {
+    await work();
+    $("saved").textContent = "Saved.";
+    return true;
+  } catch (error) {
+    trouble(error);
+    return false;
+  }
+}
+
+// ---- consents -------------------------------------------------------------------------------------------------------
+
+function consents(standing) {
+  for (const input of $("consents").querySelectorAll("input")) {
     input.checked = standing.consents[input.name] === "granted";
     input.disabled = false;
-    input.addEventListener("change", () => save(input));
+    input.addEventListener("change", async () => {
+      input.disabled = true;
+      if (!(await saved(() => answer(input.name, input.checked)))) input.checked = !input.checked;
+      input.disabled = false;
+      if (input.name === "typing") await reread();
+    });
   }
 }
 
-async function save(input) {
-  trouble(null);
-  input.disabled = true;
-  try {
-    await answer(input.name, input.checked);
-    $("saved").textContent = "Saved.";
-  } catch (error) {
-    input.checked = !input.checked;
-    trouble(error);
+// ---- place and language ---------------------------------------------------------------------------------------------
+
+/** Every country this browser can name, by name. */
+function countries() {
+  const names = new Intl.DisplayNames(undefined, { type: "region", fallback: "none" });
+  const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+  const found = new Map();
+  for (const code of letters.flatMap((a) => letters.map((b) => a + b))) {
+    const name = names.of(code);
+    if (name && !["EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"].includes(code) && !found.has(name)) found.set(name, code);
   }
-  input.disabled = false;
+  return [...found].sort(([a], [b]) => a.localeCompare(b));
 }
 
-async function profile() {
+function place(standing) {
+  const select = $("country");
+  select.append(...countries().map(([name, code]) => h("option", { value: code }, name)));
+  select.value = standing.country ?? "";
+  select.disabled = false;
+  select.addEventListener("change", () => saved(() => patch("/v1/users/me", { country: select.value || null })));
+}
+
+// ---- what was read --------------------------------------------------------------------------------------------------
+
+async function reread() {
   try {
-    const found = await get("/v1/users/me/profile");
-    $("profile").replaceChildren(draw(found));
-  } catch (error) {
-    const missing = error instanceof Problem && error.status === 404;
-    $("profile").replaceChildren(h("p", { class: "quiet" }, missing ? "Nothing was read of you, or this server does not show it yet. The file below holds all there is." : sentence(error)));
-  }
-}
-
-function draw(found) {
-  const rows = Object.entries(found).filter(([, value]) => value !== null && typeof value !== "object");
-  if (!rows.length) return h("p", { class: "quiet" }, "Nothing was read of you yet.");
-  return h("dl", { class: "readings" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, String(value))]));
-}
-
-const form = $("erase");
-const button = form.querySelector("button");
-const sure = () => form.elements.word.value.trim().toLowerCase() === "erase";
-form.addEventListener("input", () => {
-  button.disabled = !sure();
-});
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  if (!sure()) return;
-  button.disabled = true;
-  try {
-    const { erased } = await remove("/v1/users/me");
-    const rows = Object.values(erased).reduce((sum, count) => sum + count, 0);
-    document.querySelector("main").replaceChildren(h("h1", {}, "Everything was erased"), h("p", { role: "status" }, `${rows} rows were deleted, and you are signed out.`));
+    profile(await get("/v1/users/me"));
   } catch (error) {
     trouble(error);
-    button.disabled = false;
   }
-});
+}
 
+function profile(standing) {
+  $("profile").replaceChildren(...(standing.profile ? reading(standing.profile) : [nothing(standing)]));
+}
+
+function nothing(standing) {
+  const words = standing.consents.typing === "granted" ? "Nothing was read of you yet." : "You are not read: you have not allowed it.";
+  return h("p", { class: "quiet" }, words);
+}
+
+function reading(found) {
+  const select = h(
+    "select",
+    { id: "corrected", onchange: () => saved(() => correct(select.value || null)) },
+    h("option", { value: "" }, `As read: ${typeWords(found.user_type)}`),
+    ...Object.entries(TYPES).map(([label, words]) => h("option", { value: label }, words)),
+  );
+  select.value = found.corrected ?? "";
+  return [
+    h(
+      "dl",
+      { class: "readings" },
+      h("dt", {}, h("label", { for: "corrected" }, "Kind of conversation")),
+      h("dd", {}, select),
+      h("dt", {}, "Usual mood"),
+      h("dd", {}, moodWords(found.mood)),
+      h("dt", {}, "Attention"),
+      h("dd", {}, capital(found.engagement)),
+      h("dt", {}, "From"),
+      h("dd", {}, `${found.messages} ${found.messages === 1 ? "message" : "messages"}, last ${whenWords(found.updated_at)}`),
+    ),
+    h("p", { class: "quiet" }, "A guess from how you write. Your own word goes before it. It sets the tone, never a price or an offer."),
+    h("p", {}, h("button", { type: "button", class: "button", onclick: forget }, "Delete this reading")),
+  ];
+}
+
+const correct = (label) => patch("/v1/users/me/profile", { user_type: label });
+
+async function forget() {
+  if (await saved(() => remove("/v1/users/me/profile"))) await reread();
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+function erasing() {
+  const form = $("erase");
+  const button = form.querySelector("button");
+  const sure = () => form.elements.word.value.trim().toLowerCase() === "erase";
+  form.addEventListener("input", () => {
+    button.disabled = !sure();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (!sure()) return;
+    button.disabled = true;
+    try {
+      gone(await remove("/v1/users/me"));
+    } catch (error) {
+      trouble(error);
+      button.disabled = false;
+    }
+  });
+}
+
+function gone({ erased }) {
+  const rows = Object.values(erased).reduce((sum, count) => sum + count, 0);
+  const words = `${rows} rows were deleted, and you are signed out. Nothing about you is left here.`;
+  document.querySelector("main").replaceChildren(h("h1", { tabindex: "-1" }, "Everything was erased"), h("p", { role: "status" }, words));
+  document.querySelector("h1").focus();
+}
+
+erasing();
 try {
-  await consents();
+  const standing = await get("/v1/users/me");
+  consents(standing);
+  place(standing);
+  profile(standing);
 } catch (error) {
   trouble(error);
 }
-await profile();

@@ -1,4 +1,5 @@
-// Text with the little markup that models use: paragraphs, line breaks, *emphasis*, **strong**, `code`. Makes nodes, never HTML.
+// Text with the little markup that models use: paragraphs, line breaks, lists, *emphasis*, **strong**, `code`.
+// Makes nodes, never HTML, and no links: a model's word is not enough to send somebody elsewhere.
 
 import { h } from "./dom.js";
 
@@ -13,13 +14,26 @@ function inline(text) {
   });
 }
 
-/** Paragraph elements of a text. */
+const BULLET = /^\s*[-•*] +/;
+
+function block(lines) {
+  if (BULLET.test(lines[0])) return h("ul", {}, ...lines.map((line) => h("li", {}, ...inline(line.replace(BULLET, "")))));
+  return h("p", {}, ...lines.flatMap((line, at) => (at ? [h("br"), ...inline(line)] : inline(line))));
+}
+
+/** The elements of a text: a paragraph or a list each. */
 export function prose(text) {
-  return text
-    .split(/\n{2,}/)
-    .filter((paragraph) => paragraph.trim())
-    .map((paragraph) => {
-      const lines = paragraph.trim().split("\n");
-      return h("p", {}, ...lines.flatMap((line, at) => (at ? [h("br"), ...inline(line)] : inline(line))));
-    });
+  const blocks = [];
+  for (const paragraph of text.split(/\n{2,}/)) {
+    let run = [];
+    for (const line of paragraph.trim().split("\n")) {
+      if (run.length && BULLET.test(line) !== BULLET.test(run[0])) {
+        blocks.push(run);
+        run = [];
+      }
+      if (line.trim()) run.push(line);
+    }
+    if (run.length) blocks.push(run);
+  }
+  return blocks.map(block);
 }

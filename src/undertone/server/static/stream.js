@@ -41,16 +41,16 @@ function parse(block) {
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * All events of one turn, to its end. `first()` makes the first request and is made again as long as no turn is known,
- * so it must carry an Idempotency-Key; after that the turn is followed from the last event.
- * Throws Problem for a refusal, and the network's error when patience has run out.
+ * All events of one turn, to its end. `first(signal)` makes the first request; when that fails it is made again only if
+ * it is `repeatable` (a GET, or with an Idempotency-Key). Once a turn is known it is followed from the last event.
+ * Throws Problem for a refusal, AbortError when `signal` says so, and the network's error when patience has run out.
  */
-export async function* turn(first) {
+export async function* turn(first, { repeatable = true, signal } = {}) {
   let known = null;
   let last = "";
   for (let tries = 0; ; ) {
     try {
-      const response = known ? await follow(known, last) : await first();
+      const response = known ? await follow(known, last, signal) : await first(signal);
       for await (const event of events(response.body)) {
         tries = 0;
         known = event.data.turn ?? known;
@@ -62,11 +62,13 @@ export async function* turn(first) {
       if (error instanceof Problem) {
         if (!known && error.code === "conflict" && error.document.turn) known = error.document.turn;
         else throw error;
-      } else if (error.name === "AbortError" || tries >= PATIENCE.length) throw error;
+      } else if (signal?.aborted || (!known && !repeatable)) throw error;
     }
     if (tries >= PATIENCE.length) throw new TypeError("the reply does not go on");
     await wait(PATIENCE[tries++]);
   }
 }
 
-const follow = (turnId, last) => send("GET", `/v1/turns/${turnId}/stream`, undefined, last ? { "Last-Event-ID": last } : {});
+/** The events of a known turn, after the event `last` or from the start. */
+export const follow = (turnId, last, signal) =>
+  send("GET", `/v1/turns/${turnId}/stream`, undefined, last ? { "Last-Event-ID": last } : {}, signal);

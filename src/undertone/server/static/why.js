@@ -3,14 +3,8 @@
 import { get, sentence } from "./api.js";
 import { h, svg } from "./dom.js";
 import { open } from "./drawer.js";
+import { capital, typeWords } from "./words.js";
 
-const TYPES = {
-  MARRIED_GUILTY: "Wants discretion and privacy",
-  LONELY_SINGLE: "Looks for warmth and company",
-  HORNY_ADDICT: "Comes for intensity; a calmer pace helps",
-  CURIOUS_TOURIST: "Is curious and wants clear answers",
-  undecided: "Not decided yet",
-};
 const SIGNALS = { sentiment: "Mood", engagement: "Attention", behaviour: "Habit" };
 const PARTS = {
   persona: "Persona and rules",
@@ -58,7 +52,7 @@ function strategy(found, why) {
 function readings(found, why) {
   const rows = [];
   const typed = why.signals?.user_type;
-  if (typed) rows.push(reading("You, as read", TYPES[typed.label] ?? capital(typed.label), typed.score));
+  if (typed) rows.push(reading("You, as read", typeWords(typed.label), typed.score));
   else rows.push(reading("You, as read", "Not read: you have not allowed it"));
   for (const [name, title] of Object.entries(SIGNALS)) {
     const signal = why.signals?.[name];
@@ -115,9 +109,4 @@ function footer(found, why) {
   if (found.usage?.cached_tokens) words.push(`${found.usage.cached_tokens} from cache`);
   if (why.output_rail) words.push(`the reply was cut by the rail “${why.output_rail}”`);
   return words.length ? h("p", { class: "quiet small-print" }, `${capital(words.join(", "))}.`) : null;
-}
-
-function capital(text) {
-  const words = String(text).replaceAll("_", " ");
-  return words.slice(0, 1).toUpperCase() + words.slice(1);
 }

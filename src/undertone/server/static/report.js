@@ -1,0 +1,37 @@
+// Report a reply: one question, then a short thank-you.
+
+import { post, sentence } from "./api.js";
+import { $, announce, h } from "./dom.js";
+import { closable } from "./drawer.js";
+import { trouble } from "./state.js";
+
+const dialog = $("report");
+const form = $("report-form");
+let turn = null;
+
+closable(dialog);
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  dialog.close();
+  try {
+    await post(`/v1/turns/${turn}/report`, { reason: form.elements.reason.value });
+    thank();
+  } catch (error) {
+    trouble(sentence(error));
+  }
+});
+
+/** Ask why a turn's reply is reported, and send it. */
+export function askReport(turnId) {
+  turn = turnId;
+  form.reset();
+  dialog.showModal();
+}
+
+function thank() {
+  const words = "Reported. Thank you.";
+  const note = h("p", { class: "toast" }, words);
+  announce(words);
+  document.body.append(note);
+  setTimeout(() => note.remove(), 4000);
+}

@@ -1,0 +1,23 @@
+// What the parts of the chat page share: who is here, with whom, and the log.
+
+import { $ } from "./dom.js";
+
+export const state = {
+  /** By purpose: "granted", "refused" or "not asked". */
+  consents: {},
+  personas: [],
+  persona: null,
+  /** The id of the conversation on the page; null before the first message. */
+  conversation: null,
+  /** The reply in the making, or null. */
+  running: null,
+};
+
+/** Show what went wrong above the message field; an empty string clears it. */
+export function trouble(words) {
+  $("trouble").textContent = words;
+  $("trouble").hidden = !words;
+}
+
+/** The conversation as a record the engine knows changed: others may listen. */
+export const changes = new EventTarget();

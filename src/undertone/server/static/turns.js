@@ -1,0 +1,92 @@
+// One turn after the other: say, regenerate, stop, and come back to a reply that is still being written.
+
+import { post, Problem, send, sentence } from "./api.js";
+import { $, announce } from "./dom.js";
+import { Log } from "./log.js";
+import { askReport } from "./report.js";
+import { changes, state, trouble } from "./state.js";
+import { follow, turn } from "./stream.js";
+import { Rhythm } from "./typing.js";
+import { showWhy } from "./why.js";
+
+export const rhythm = new Rhythm();
+export const log = new Log({ why: showWhy, again: regenerate, report: askReport });
+
+/** Send a message and let the reply grow. */
+export function say(text) {
+  const timing = state.consents.typing === "granted" ? rhythm.measure() : {};
+  const body = { persona: state.persona.id, message: text, ...timing };
+  if (state.conversation) body.conversation = state.conversation;
+  const key = crypto.randomUUID();
+  log.mine(text);
+  return speak(log.reply(), (signal) => send("POST", "/v1/chat", body, { "Idempotency-Key": key }, signal));
+}
+
+/** Another reply to the same message, in the same place. */
+export function regenerate(reply) {
+  if (state.running) return;
+  const path = `/v1/turns/${reply.turn}/regenerate`;
+  speak(reply, (signal) => send("POST", path, undefined, {}, signal), { repeatable: false });
+}
+
+/** Go on with a reply that was being written when the page was left. */
+export function resume(turnId) {
+  return speak(log.reply(turnId), (signal) => follow(turnId, "", signal));
+}
+
+/** Ask the engine to end the reply where it is. */
+export async function stop() {
+  const turnId = state.running?.reply.turn;
+  if (turnId) await post(`/v1/turns/${turnId}/stop`).catch((error) => trouble(sentence(error)));
+}
+
+/** Leave a reply to itself: it goes on without us and is there when its conversation is opened again. */
+export function detach() {
+  state.running?.controller.abort();
+  running(null);
+}
+
+async function speak(reply, first, { repeatable = true } = {}) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  reply.restart();
+  running({ reply, controller });
+  const again = () => (reply.turn ? regenerate(reply) : speak(reply, first, { repeatable }));
+  try {
+    for await (const { event, data } of turn(first, { repeatable, signal })) {
+      if (event === "turn.started") reply.turn = data.turn;
+      else if (event === "text.delta") reply.add(data.text);
+      else if (event === "turn.done") finish(reply, data);
+      else if (event === "turn.interrupted") reply.fail("The reply was interrupted; what was said is kept.", again);
+      else if (event === "turn.error") reply.fail(data.detail ?? "The reply failed.", again);
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    reply.fail(sentence(error), again);
+    refused(error);
+  }
+  if (signal.aborted) return;
+  running(null);
+  rhythm.reply();
+}
+
+function finish(reply, data) {
+  reply.done(data);
+  announce(`${state.persona.name}: ${data.text}`);
+  const fresh = state.conversation !== data.conversation;
+  state.conversation = data.conversation;
+  if (fresh) changes.dispatchEvent(new Event("conversation"));
+}
+
+function refused(error) {
+  if (!(error instanceof Problem)) return;
+  if (error.code === "consent_required") changes.dispatchEvent(new Event("consent"));
+  if (error.status === 401) location.reload();
+}
+
+function running(what) {
+  state.running = what;
+  $("send").hidden = Boolean(what);
+  $("stop").hidden = !what;
+  $("log").setAttribute("aria-busy", String(Boolean(what)));
+}
