@@ -10,7 +10,10 @@ const SHOWN = 30;
 let conversations = [];
 let visits = 0;
 
-changes.addEventListener("conversation", () => list().catch(() => {})); // the list can wait; the chat goes on
+changes.addEventListener("reply", () => {
+  const listed = conversations.some((one) => one.id === state.conversation && one.messages > 0);
+  if (!listed) list().catch(() => {}); // the list can wait; the chat goes on
+});
 
 /** The persona of the last visit, or the first there is. */
 export const lastPersona = () => state.personas.find((one) => one.id === kept.get(LAST)) ?? state.personas[0];
@@ -57,7 +60,7 @@ function show(messages) {
   log.show(state.persona, messages);
   draw();
   rhythm.reply();
-  $("say").focus({ preventScroll: true });
+  if (!matchMedia("(pointer: coarse)").matches) $("say").focus({ preventScroll: true });
   const last = messages.at(-1);
   if (last?.role === "user" && last.turn) resume(last.turn);
 }

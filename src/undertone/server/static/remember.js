@@ -30,6 +30,13 @@ function row(memory) {
   return item;
 }
 
+/** What was said word for word cannot be pinned; what was drawn from it can. */
+function pin(item, memory) {
+  if (memory.kind === "turn") return null;
+  const press = () => change(item, memory, { pinned: !memory.pinned });
+  return action("pin", memory.pinned ? "Unpin" : "Pin", press, { quiet: true, "aria-pressed": String(memory.pinned) });
+}
+
 function draw(item, memory) {
   item.replaceChildren(
     h("p", { class: "memory-text" }, memory.text),
@@ -37,7 +44,7 @@ function draw(item, memory) {
       "div",
       { class: "memory-foot" },
       h("span", { class: "quiet" }, `${KINDS[memory.kind] ?? memory.kind} · ${whenWords(memory.created_at)}`),
-      action("pin", memory.pinned ? "Unpin" : "Pin", () => change(item, memory, { pinned: !memory.pinned }), { quiet: true, "aria-pressed": String(Boolean(memory.pinned)) }),
+      pin(item, memory) ?? "",
       action("edit", "Correct", () => edit(item, memory), { quiet: true }),
       action("forget", "Forget", () => forget(item, memory), { quiet: true }),
     ),

@@ -19,5 +19,5 @@ export function trouble(words) {
   $("trouble").hidden = !words;
 }
 
-/** The conversation as a record the engine knows changed: others may listen. */
+/** What others may listen for: "reply" (one has come to its end), "consent" (one is missing). */
 export const changes = new EventTarget();

@@ -73,9 +73,8 @@ async function speak(reply, first, { repeatable = true } = {}) {
 function finish(reply, data) {
   reply.done(data);
   announce(`${state.persona.name}: ${data.text}`);
-  const fresh = state.conversation !== data.conversation;
   state.conversation = data.conversation;
-  if (fresh) changes.dispatchEvent(new Event("conversation"));
+  changes.dispatchEvent(new Event("reply"));
 }
 
 function refused(error) {

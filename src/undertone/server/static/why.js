@@ -5,7 +5,11 @@ import { h, svg } from "./dom.js";
 import { open } from "./drawer.js";
 import { capital, typeWords } from "./words.js";
 
-const SIGNALS = { sentiment: "Mood", engagement: "Attention", behaviour: "Habit" };
+const READINGS = {
+  sentiment: ["Mood", { negative: "Low", neutral: "Even", positive: "Bright" }],
+  engagement: ["Attention", { losing: "Elsewhere", steady: "Steady", rising: "Growing" }],
+  behaviour: ["Habit", { none: "Nothing unusual", burst: "Many messages at once", late_night: "Up late" }],
+};
 const PARTS = {
   persona: "Persona and rules",
   card: "What is known of you",
@@ -31,14 +35,14 @@ function explain(found) {
   const why = found.why ?? {};
   return [
     section("How it was spoken", strategy(found, why)),
-    section("What was read", readings(found, why)),
+    section("What was read", readings(why)),
     section("What was remembered", memories(found)),
     why.context && section("What the model was given", context(why.context)),
     footer(found, why),
   ];
 }
 
-const section = (title, ...nodes) => h("section", {}, h("h3", {}, title), ...nodes.flat());
+const section = (title, ...nodes) => h("section", {}, h("h3", {}, title), ...nodes.flat().filter(Boolean));
 
 function strategy(found, why) {
   if (!why.strategy) return h("p", {}, found.strategy === "crisis" ? "With words prepared for a crisis, not by a model." : "Unknown.");
@@ -49,24 +53,40 @@ function strategy(found, why) {
   ];
 }
 
-function readings(found, why) {
+function readings(why) {
   const rows = [];
   const typed = why.signals?.user_type;
-  if (typed) rows.push(reading("You, as read", typeWords(typed.label), typed.score));
-  else rows.push(reading("You, as read", "Not read: you have not allowed it"));
-  for (const [name, title] of Object.entries(SIGNALS)) {
+  rows.push(reading("Looking for", typed ? typeWords(typed.label) : "Not read: you have not allowed it"));
+  for (const [name, [title, words]] of Object.entries(READINGS)) {
     const signal = why.signals?.[name];
-    if (signal) rows.push(reading(title, capital(signal.label), name === "sentiment" ? null : signal.score));
+    if (signal) rows.push(reading(title, words[signal.label] ?? capital(signal.label)));
   }
   const care = why.duties?.level;
   if (care && care !== "none") rows.push(reading("Care", `A sign of ${care} was read; care comes first`));
-  return h("dl", { class: "readings" }, ...rows.flat());
+  return [h("dl", { class: "readings" }, ...rows.flat()), typed ? likely(typed.detail?.probabilities) : null];
 }
 
-function reading(title, words, score = null) {
-  const certainty = typeof score === "number" && score > 0 && score <= 1 ? h("span", { class: "quiet" }, ` ${Math.round(score * 100)}%`) : null;
-  return [h("dt", {}, title), h("dd", {}, words, certainty)];
+const reading = (title, words) => [h("dt", {}, title), h("dd", {}, words)];
+
+/** How likely each kind of person is, as the reading has it. */
+function likely(probabilities) {
+  if (!probabilities) return null;
+  const rows = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
+  return h(
+    "details",
+    { class: "likely" },
+    h("summary", {}, "How sure is that?"),
+    h("ul", {}, ...rows.map(([label, p]) => h("li", {}, h("span", {}, typeWords(label)), h("span", { class: "quiet" }, `${Math.round(p * 100)}%`), gauge(p)))),
+    h("p", { class: "quiet" }, "A guess from how you write. ", h("a", { href: "/me" }, "Correct it, or turn it off.")),
+  );
 }
+
+const gauge = (share) =>
+  svg(
+    "svg",
+    { class: "gauge", viewBox: "0 0 100 3", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "part-memories", x: 0, y: 0, width: share * 100, height: 3 }),
+  );
 
 function memories(found) {
   if (!found.memories?.length) return h("p", { class: "quiet" }, "Nothing from earlier was used.");
@@ -100,7 +120,7 @@ function context({ parts, tokens, model, left_out: leftOut }) {
     h("ul", { class: "legend" }, ...legend),
     h("p", { class: "quiet" }, `About ${tokens} tokens for ${model === "offline" ? "the offline composer" : model}.`),
     leftOut?.length ? h("p", { class: "quiet" }, `Left out: ${leftOut.join("; ")}.`) : null,
-  ].filter(Boolean);
+  ];
 }
 
 function footer(found, why) {
