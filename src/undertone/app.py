@@ -22,7 +22,6 @@ from undertone.errors import NotReady
 from undertone.llm import providers
 from undertone.llm.embedder import default_embedder
 from undertone.llm.embedding_endpoint import EmbeddingEndpoint
-from undertone.llm.openai import Deadlines
 from undertone.llm.protocol import ChatProvider, Embedder
 from undertone.people import age, register
 from undertone.resources import Resources
@@ -82,9 +81,9 @@ def build_chat(settings: Settings) -> ChatProvider:
         fallback_model=settings.fallback_model,
         fallback_base_url=settings.fallback_base_url,
         fallback_api_key=settings.fallback_api_key.get_secret_value(),
-        deadlines=Deadlines(
-            first_token=settings.first_token_s, silence=settings.idle_token_s, total=settings.turn_s
-        ),
+        first_token_s=settings.first_token_s,
+        idle_token_s=settings.idle_token_s,
+        turn_s=settings.turn_s,
     )
 
 
@@ -127,6 +126,7 @@ def create_app(
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
             if worker:
                 tasks.append(asyncio.create_task(care.work(resources, settings.database_url or "")))
+            app.state.on_ready()
             try:
                 yield
             finally:
@@ -144,6 +144,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.offline = settings.model == "offline" and chat is None
+    app.state.on_ready = lambda: None
     app.state.age_issuer = age_issuer(settings)
     routes.include(app)
     return app

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +41,7 @@ def serve(
 
 async def _serve(settings: Settings, console: Console, *, worker: bool) -> None:
     from granian.constants import Interfaces
+    from granian.errors import FatalError
     from granian.server.embed import Server
 
     app = application.create_app(settings, worker=worker)
@@ -58,9 +58,21 @@ async def _serve(settings: Settings, console: Console, *, worker: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
+    ready = asyncio.Event()
+    app.state.on_ready = ready.set
     running = asyncio.create_task(server.serve())
-    await _welcome(settings, console)
-    await running
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if ready.is_set():
+        await _welcome(settings, console)
+    try:
+        await running
+    except FatalError as error:
+        raise NotReady(
+            f"The server could not start on {settings.host}:{settings.port}; the lines above say why. "
+            "Is the port taken? Choose another with --port."
+        ) from error
 
 
 async def _welcome(settings: Settings, console: Console) -> None:

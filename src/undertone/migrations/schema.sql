@@ -211,6 +211,18 @@ CREATE TABLE personas (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE profiles (
+    user_id uuid NOT NULL,
+    version integer NOT NULL,
+    state jsonb NOT NULL,
+    user_type text DEFAULT 'undecided'::text NOT NULL,
+    corrected text,
+    mood real DEFAULT 0 NOT NULL,
+    engagement text DEFAULT 'steady'::text NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE recall_blocks (
     user_id uuid NOT NULL,
     persona_id text NOT NULL,
@@ -368,6 +380,9 @@ ALTER TABLE ONLY migrations
 
 ALTER TABLE ONLY personas
     ADD CONSTRAINT personas_pkey PRIMARY KEY (persona_id, version);
+
+ALTER TABLE ONLY profiles
+    ADD CONSTRAINT profiles_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY recall_blocks
     ADD CONSTRAINT recall_blocks_pkey PRIMARY KEY (user_id, persona_id, first_seq);
