@@ -30,13 +30,21 @@ from undertone.server import routes
 SWEEP_S = 10.0
 """How often this replica looks for turns of replicas that fell silent."""
 
+LEAVE_S = 25.0
+"""How long leaving waits for background tasks; running jobs are handed back by then."""
+
 log = observability.get_logger("app")
 
 
 def wire_privacy() -> None:
     """Tell export and erase about every table that holds something about a person."""
     register("events", events.export_events, events.erase_events)
-    for table, (export, erase) in {**store.HOLDINGS, **memory.HOLDINGS, **signals.HOLDINGS, **guardrails.HOLDINGS}.items():
+    for table, (export, erase) in {
+        **store.HOLDINGS,
+        **memory.HOLDINGS,
+        **signals.HOLDINGS,
+        **guardrails.HOLDINGS,
+    }.items():
         register(table, export, erase)
 
 
@@ -133,7 +141,7 @@ def create_app(
                 await engine.live.close()
                 for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.wait(tasks, timeout=LEAVE_S)
 
     app = FastAPI(
         title="Undertone",

@@ -142,6 +142,9 @@ async def work(resources: Resources, dsn: str, concurrency: int = 4) -> None:
                 )
         except (ConnectorException, psycopg.OperationalError) as error:
             log.warning("worker.lost_database", error=type(error).__name__)
+        # procrastinate takes a cancellation as its own signal to stop and returns: it was meant for us.
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError
         await asyncio.sleep(RESTART_PAUSE_S)
 
 

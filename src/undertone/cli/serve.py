@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from undertone import app as application
-from undertone import db, guardrails, observability, people
+from undertone import db, guardrails, observability
 from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.engine import care
@@ -24,12 +24,16 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     workers: Annotated[int, typer.Option(help="Server processes; more than one needs DATABASE_URL.", min=1)] = 1,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave background jobs to `undertone worker`.")] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Leave background jobs to `undertone worker`.")
+    ] = False,
 ) -> None:
     """Run the API, the pages and the job worker; without DATABASE_URL also the database."""
     console = Console(stderr=True)
     settings = Settings()
-    settings = settings.model_copy(update={"host": host or settings.host, "port": settings.port if port is None else port})
+    settings = settings.model_copy(
+        update={"host": host or settings.host, "port": settings.port if port is None else port}
+    )
     observability.configure_logging(settings.log_json, settings.log_level)
     with _steps(console) as say, database(settings, say) as dsn:
         settings = settings.model_copy(update={"database_url": dsn})

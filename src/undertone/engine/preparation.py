@@ -17,6 +17,9 @@ from undertone.engine.nouns import Begun, Engine, Prepared
 from undertone.engine.personas import Persona
 from undertone.types import Memory, Message, Reading
 
+OFFLINE_LOOKS_BACK = 40
+"""A model reads this conversation itself; the offline composer is handed the person's last messages of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Read:
@@ -62,7 +65,7 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         ),
         engine.window,
     )
-    hints = _hints(engine, begun, plan, choice, reading, first_meeting=not before)
+    hints = _hints(engine, begun, plan, choice, reading, before)
     plan = replace(plan, request=replace(plan.request, hints=hints))
     return Prepared(reading, choice, inputs, plan)
 
@@ -136,8 +139,7 @@ def _hints(
     plan: context.Plan,
     choice: policy.Choice,
     reading: Reading,
-    *,
-    first_meeting: bool,
+    before: Sequence[Message],
 ) -> dict[str, Any]:
     """What the offline composer works from; endpoints never see it."""
     persona, strategy = begun.persona, choice.strategy
@@ -149,12 +151,13 @@ def _hints(
             "questions": strategy.questions,
             "length": strategy.length,
         },
-        "memories": [memory.text for memory in plan.memories if memory.role != "assistant"],
+        "memories": [memory.text for memory in plan.memories if memory.role != "assistant"]
+        + [message.text for message in reversed(before) if message.role == "user"][:OFFLINE_LOOKS_BACK],
         "user_text": begun.message.text,
         "mood": reading.label("sentiment", "neutral"),
         "asks_human": begun.verdict.asks_human,
         "seed": str(begun.turn_id),
         "delay_ms": engine.offline_delay_ms,
-        "first_meeting": first_meeting,
+        "first_meeting": not before,
         "language": begun.person.language or "en",
     }

@@ -116,14 +116,19 @@ class MemoryChange(BaseModel):
 
 
 @router.get("/v1/users/{user}/memories", summary="What is remembered of a person, newest first")
-async def memories(
-    user: str, request: Request, who: ForChat, q: str = "", limit: int = 50
-) -> list[dict[str, Any]]:
+async def memories(user: str, request: Request, who: ForChat, q: str = "", limit: int = 50) -> list[dict[str, Any]]:
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         found = await memory.said(conn, person.user_id, containing=q, limit=max(1, min(limit, 200)))
     return [
-        {"id": m.id, "kind": "turn", "text": m.text, "pinned": False, "persona": m.persona_id, "created_at": m.created_at}
+        {
+            "id": m.id,
+            "kind": "turn",
+            "text": m.text,
+            "pinned": False,
+            "persona": m.persona_id,
+            "created_at": m.created_at,
+        }
         for m in found
     ]
 

@@ -60,7 +60,8 @@ export class Log {
 
   toEnd(smooth = false) {
     this.#pinned = true;
-    this.#scroll.scrollTo({ top: this.#scroll.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.#scroll.scrollTo({ top: this.#scroll.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
     this.#toEnd.hidden = true;
   }
 
