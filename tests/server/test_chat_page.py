@@ -263,9 +263,9 @@ async def test_markup_from_a_model_stays_text(page: Page, model: Told) -> None:
     await expect(page.locator(".latest .bubble img")).to_have_count(0)
 
 
-async def test_a_phone_has_everything_and_never_scrolls_sideways(page: Page, model: Told) -> None:
+async def test_a_phone_has_everything_and_never_scrolls_sideways(page: Page, site: Site, model: Told) -> None:
     await page.set_viewport_size({"width": 390, "height": 844})
-    await agree(page)
+    await agree(page, "typing")
     model.will_say("A-word-without-any-space-" * 12)
     await say(page, "What is in the shop?")
     await replied(page, "A-word-without-any-space")
@@ -276,6 +276,9 @@ async def test_a_phone_has_everything_and_never_scrolls_sideways(page: Page, mod
     await page.click(".persona:has-text('Theo')")
     await expect(page.locator("#rail")).to_be_hidden()
     await expect(page.locator("#bar-name")).to_have_text("Theo")
+    await page.goto(f"{site.address}/me")
+    await expect(page.locator("#country")).to_be_enabled()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_the_theme_is_chosen_and_kept(page: Page) -> None:
