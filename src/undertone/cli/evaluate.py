@@ -44,11 +44,12 @@ def evaluate_user_type(
     chances = np.zeros((len(openings), max(steps), len(reader.labels)))
     for i, opening in enumerate(openings):
         state: dict[str, Any] = {}
+        seen: list[Observation] = []
         for n in range(max(steps)):
             if n < len(opening.turns):
                 turn = opening.turns[n]
-                now = Observation(turn.text, vectors[turn.text], EPOCH, turn.response_time_s, turn.typing_stops)
-                signal, kept = user_type.read_type(reader, now, state, with_timing=not text_only)
+                seen.append(Observation(turn.text, vectors[turn.text], EPOCH, turn.response_time_s, turn.typing_stops))
+                signal, kept = user_type.read_type(reader, seen, state, with_timing=not text_only)
                 state = dict(kept)
                 chances[i, n] = [signal.detail["probabilities"][label] for label in reader.labels]
             else:

@@ -1,11 +1,12 @@
 """A sequential posterior over labels: evidence added message by message, calibrated by how many there were.
 
     model = SequenceModel.load(path)
-    state = model.step(model.start(), Step(text, vector, response_time_s, typing_stops))
+    state = model.step(model.start(), Step(text, vector, response_time_s, typing_stops, before=earlier_texts))
     model.posterior(state)           # {"LABEL": p}, how sure after so many messages
 
-Each message gives logits from its words and vector, and from its timing where known; they are summed, and a scale for
-each number of messages (fitted on authors the heads had not seen) turns the sums into probabilities. Knows no taxonomy.
+Three views: each message's words and vector, summed; its timing where known, summed; and all words so far read as one
+text. Scales for each number of messages, fitted on authors the heads had not seen, turn them into probabilities. Knows
+no taxonomy.
 """
 
 from collections.abc import Mapping
@@ -18,10 +19,11 @@ import numpy.typing as npt
 
 from undertone.learning import artefact
 from undertone.learning.classifier import LinearText, softmax
+from undertone.learning.features import bag, merge
 from undertone.types import Vector
 
 Floats = npt.NDArray[np.float32]
-KIND = "undertone-sequence-1"
+KIND = "undertone-sequence-2"
 MOST = 12
 """Scales are fitted up to five messages; beyond this many the last one is used and old evidence fades."""
 
@@ -34,14 +36,18 @@ class Step:
     vector: Vector
     response_time_s: float | None = None
     typing_stops: int | None = None
+    before: tuple[str, ...] = ()
+    """The person's earlier messages of this conversation, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Summed logits, shape (classes,) each, after `messages` messages."""
+    """Logits, shape (classes,) each, after `messages` messages."""
 
     words: Floats
     timing: Floats
+    whole: Floats
+    """Of all words of the conversation so far, read as one text; made anew with each message."""
     messages: int
     timed: int
     """How many of them came with timing."""
@@ -50,6 +56,7 @@ class Evidence:
         return {
             "words": [round(float(x), 4) for x in self.words],
             "timing": [round(float(x), 4) for x in self.timing],
+            "whole": [round(float(x), 4) for x in self.whole],
             "messages": self.messages,
             "timed": self.timed,
         }
@@ -76,10 +83,12 @@ class SequenceModel:
     """Heads, scales and the rule for committing. Load or fit; both give a frozen model."""
 
     text: LinearText
+    whole: LinearText
+    """N-grams only; reads the conversation so far."""
     timing: Floats
     """Shape (9, classes): eight features and a bias."""
     scales: Floats
-    """Shape (n, 3) by number of messages: words with timing, timing, words alone."""
+    """Shape (n, 5) by number of messages: words, whole and timing together; words and whole without timing."""
     threshold: float
     """A label is committed to when its probability first reaches this."""
     conformal: Floats
@@ -92,15 +101,16 @@ class SequenceModel:
 
     def start(self) -> Evidence:
         zero = np.zeros(len(self.labels), np.float32)
-        return Evidence(zero, zero, 0, 0)
+        return Evidence(zero, zero, zero, 0, 0)
 
     def restore(self, data: Mapping[str, Any] | None) -> Evidence:
         """Evidence from `as_json`; a fresh start where it is missing or of another taxonomy."""
-        if not data or len(data.get("words", ())) != len(self.labels):
+        if not data or any(len(data.get(view, ())) != len(self.labels) for view in ("words", "timing", "whole")):
             return self.start()
         return Evidence(
             np.asarray(data["words"], np.float32),
             np.asarray(data["timing"], np.float32),
+            np.asarray(data["whole"], np.float32),
             int(data["messages"]),
             int(data["timed"]),
         )
@@ -114,16 +124,18 @@ class SequenceModel:
         if timed:
             features = [*timing_features(step.response_time_s, step.typing_stops, len(step.text)), 1.0]
             timing = timing + np.asarray(features, np.float32) @ self.timing
-        return Evidence(words, timing, state.messages + 1, state.timed + timed)
+        row = merge([bag(text) for text in (*step.before[-MOST:], step.text)])
+        whole = self.whole.lexical_logits(row) + self.whole.bias
+        return Evidence(words, timing, whole.astype(np.float32), state.messages + 1, state.timed + timed)
 
     def posterior(self, state: Evidence, *, with_timing: bool = True) -> dict[str, float]:
         """Probabilities by label; uniform before the first message."""
         if not state.messages:
             return {label: 1 / len(self.labels) for label in self.labels}
         row = self.scales[min(state.messages, len(self.scales)) - 1]
-        logits = row[2] * state.words
+        logits = row[3] * state.words + row[4] * state.whole
         if with_timing and state.timed:
-            logits = row[0] * state.words + row[1] * state.timing
+            logits = row[0] * state.words + row[1] * state.whole + row[2] * state.timing
         chances = softmax(logits[None, :])[0]
         return {label: float(p) for label, p in zip(self.labels, chances, strict=True)}
 
@@ -134,8 +146,9 @@ class SequenceModel:
         return [label for label in ranked if posterior[label] >= least] or ranked[:1]
 
     def save(self, folder: Path) -> None:
-        """Write two files into `folder`."""
+        """Write three files into `folder`."""
         self.text.save(folder / "text.npz")
+        self.whole.save(folder / "whole.npz")
         arrays = {"timing": self.timing, "scales": self.scales, "conformal": self.conformal}
         artefact.save(folder / "sequence.npz", KIND, arrays, {"threshold": self.threshold, **self.facts})
 
@@ -145,6 +158,7 @@ class SequenceModel:
         arrays, facts = artefact.load(folder / "sequence.npz", KIND, ("timing", "scales", "conformal"))
         return cls(
             LinearText.load(folder / "text.npz"),
+            LinearText.load(folder / "whole.npz"),
             arrays["timing"].astype(np.float32),
             arrays["scales"].astype(np.float32),
             float(facts.pop("threshold")),

@@ -17,13 +17,14 @@ import numpy.typing as npt
 from undertone.errors import BadInput
 from undertone.learning.classifier import LinearText, softmax
 from undertone.learning.dataset import Opening
-from undertone.learning.features import bag
+from undertone.learning.features import bag, merge
 from undertone.learning.sequence import SequenceModel, timing_features
 
 Floats = npt.NDArray[np.float32]
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 Progress = Callable[[str], None]
-HeldOut = tuple[Floats, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Ints = npt.NDArray[np.int64]
+HeldOut = tuple[Floats, Ints, Ints]
 AT = 5
 """Messages for which scales are fitted."""
 MIX = (0.6, 0.29)
@@ -35,18 +36,19 @@ TARGET = 0.95
 def fit(openings: Sequence[Opening], vectors: Vectors, held: HeldOut, say: Progress = lambda _: None) -> SequenceModel:
     """Fit on everything; `held` (from `held_out`) gives the calibration. Raises BadInput for too little data."""
     labels = sorted({o.label for o in openings})
-    words, timing, truth, count = held
-    scales = np.stack([_scales(words[:, n], timing[:, n], truth, count > n) for n in range(AT)])
-    chances = np.stack([softmax(scales[n, 2] * words[:, n]) for n in range(AT)], axis=1)
+    views, truth, count = held
+    scales = np.stack([_scales(views[:, :, n], truth, count > n) for n in range(AT)])
+    chances = np.stack([softmax(_mixed(views[:2, :, n], scales[n, 3:])) for n in range(AT)], axis=1)
     conformal = np.array([_conformal(chances[count > n, n], truth[count > n]) for n in range(AT)], np.float32)
     say("fitting on everything")
-    text, head = _heads(openings, vectors, labels)
+    text, whole, head = _heads(openings, vectors, labels)
     facts = {"openings": len(openings), "groups": sorted({o.group for o in openings})}
-    return SequenceModel(text, head, scales.astype(np.float32), _threshold(chances, truth, count), conformal, facts)
+    threshold = _threshold(chances, truth, count)
+    return SequenceModel(text, whole, head, scales.astype(np.float32), threshold, conformal, facts)
 
 
 def held_out(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _: None) -> HeldOut:
-    """Summed logits (openings, AT, classes) of words and of timing from heads that did not see the opening's group.
+    """Logits (3 views, openings, AT, classes) of words, whole and timing from heads that did not see the opening's group.
 
     With them the labels' numbers and how many messages each opening has. Raises BadInput for too little data.
     """
@@ -54,19 +56,20 @@ def held_out(openings: Sequence[Opening], vectors: Vectors, say: Progress = lamb
     if len(labels) < 2:
         raise BadInput("Training needs at least two labels.")
     groups = _folds(openings)
-    shape = (len(openings), AT, len(labels))
-    words, timing = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    views = np.zeros((3, len(openings), AT, len(labels)), np.float32)
     for number, group in enumerate(sorted(set(groups)), 1):
         say(f"leaving out {group} ({number} of {len(set(groups))})")
-        text, head = _heads([o for o, g in zip(openings, groups, strict=True) if g != group], vectors, labels)
+        text, whole, head = _heads([o for o, g in zip(openings, groups, strict=True) if g != group], vectors, labels)
         for i in (i for i, g in enumerate(groups) if g == group):
             turns = openings[i].turns[:AT]
             logits = text.logits([t.text for t in turns], np.stack([vectors[t.text] for t in turns]))
-            words[i, : len(turns)] = np.cumsum(logits, 0)
-            timing[i, : len(turns)] = np.cumsum(_timing(openings[i : i + 1])[: len(turns)] @ head, 0)
-            words[i, len(turns) :], timing[i, len(turns) :] = words[i, len(turns) - 1], timing[i, len(turns) - 1]
+            prefixes = [merge([bag(t.text) for t in turns[: n + 1]]) for n in range(len(turns))]
+            views[0, i, : len(turns)] = np.cumsum(logits, 0)
+            views[1, i, : len(turns)] = np.stack([whole.lexical_logits(row) + whole.bias for row in prefixes])
+            views[2, i, : len(turns)] = np.cumsum(_timing(openings[i : i + 1]) @ head, 0)
+            views[:, i, len(turns) :] = views[:, i, len(turns) - 1 : len(turns)]
     truth = np.array([labels.index(o.label) for o in openings])
-    return words, timing, truth, np.array([len(o.turns) for o in openings])
+    return views, truth, np.array([len(o.turns) for o in openings])
 
 
 def _folds(openings: Sequence[Opening]) -> list[str]:
@@ -75,8 +78,10 @@ def _folds(openings: Sequence[Opening]) -> list[str]:
     return [o.group for o in openings] if len(names) > 1 else [str(i % 5) for i in range(len(openings))]
 
 
-def _heads(openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str]) -> tuple[LinearText, Floats]:
-    """Heads on single messages, mixed by MIX: words and vector in one LinearText, timing in a matrix (9, classes)."""
+def _heads(
+    openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str]
+) -> tuple[LinearText, LinearText, Floats]:
+    """Three heads: single messages (words and vector mixed by MIX), all prefixes as one text, timing (9, classes)."""
     from undertone.learning import fitting
 
     turns = [(t.text, labels.index(o.label)) for o in openings for t in o.turns[:AT]]
@@ -95,8 +100,15 @@ def _heads(openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str])
         (MIX[0] * lexical_bias + MIX[1] * dense_bias).astype(np.float32),
         {"rows": len(turns), "mix": list(MIX)},
     )
+    prefixes = [merge([bag(t.text) for t in o.turns[: n + 1]]) for o in openings for n in range(len(o.turns[:AT]))]
+    frequency = fitting.inverse_frequency(prefixes)
+    lexical, lexical_bias = fitting.logistic(fitting.tfidf(prefixes, frequency), y, 10.0, balanced=True)
+    none = np.empty((0, len(labels)), np.float32)
+    whole = LinearText(
+        tuple(labels), frequency, lexical.astype(np.float32), none, lexical_bias.astype(np.float32), {"rows": len(y)}
+    )
     head, bias = fitting.logistic(_timing(openings)[:, :-1], y, 1.0, balanced=True)
-    return text, np.vstack([head, bias[None]]).astype(np.float32)
+    return text, whole, np.vstack([head, bias[None]]).astype(np.float32)
 
 
 def _timing(openings: Sequence[Opening]) -> Floats:
@@ -106,22 +118,26 @@ def _timing(openings: Sequence[Opening]) -> Floats:
     return np.asarray(rows, np.float32)
 
 
-def _scales(words: Floats, timing: Floats, truth: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Floats:
-    """Three non-negative scales that minimise the held-out log loss after one number of messages."""
+def _mixed(views: Floats, scales: Floats) -> Floats:
+    """The scaled sum of the views, shape (openings, classes)."""
+    return np.einsum("vnc,v->nc", views, scales).astype(np.float32)
+
+
+def _scales(views: Floats, truth: Ints, mask: npt.NDArray[Any]) -> Floats:
+    """Five non-negative scales that minimise the held-out log loss after one number of messages; see SequenceModel."""
     from scipy.optimize import minimize
 
-    w, t, y = words[mask].astype(np.float64), timing[mask].astype(np.float64), truth[mask]
+    seen, y = views[:, mask].astype(np.float64), truth[mask]
 
     def loss(scale: npt.NDArray[np.float64]) -> float:
-        logits = scale[0] * w + (scale[1] * t if len(scale) > 1 else 0.0)
+        logits = np.einsum("vnc,v->nc", seen[: len(scale)], scale)
         logits = logits - logits.max(1, keepdims=True)
         chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         return -float(np.log(chances[np.arange(len(y)), y] + 1e-9).mean())
 
-    bounds = [(0.01, 20.0), (0.0, 20.0)]
-    both = minimize(loss, [1.0, 0.2], bounds=bounds, method="Nelder-Mead").x
-    alone = minimize(loss, [1.0], bounds=bounds[:1], method="Nelder-Mead").x
-    return np.array([both[0], both[1], alone[0]], np.float32)
+    both = minimize(loss, [0.7, 0.4, 0.3], bounds=[(0.0, 20.0)] * 3, method="Nelder-Mead").x
+    alone = minimize(loss, [0.7, 0.4], bounds=[(0.0, 20.0)] * 2, method="Nelder-Mead").x
+    return np.array([*both, *alone], np.float32)
 
 
 def _conformal(chances: Floats, truth: npt.NDArray[Any], alpha: float = 0.1) -> float:
@@ -147,18 +163,18 @@ def cross_validate(openings: Sequence[Opening], held: HeldOut, at: Sequence[int]
     """Leave each group out: heads, scales and threshold come from the other groups. With timing and text alone."""
     from undertone.learning.evaluation import figures_at
 
-    words, timing, truth, count = held
+    views, truth, count = held
     groups = np.array(_folds(openings))
-    both, alone = np.zeros_like(words), np.zeros_like(words)
+    both, alone = np.zeros_like(views[0]), np.zeros_like(views[0])
     thresholds = np.zeros(len(openings))
     for group in sorted(set(groups.tolist())):
         mine, others = groups == group, groups != group
-        scales = [_scales(words[others, n], timing[others, n], truth[others], count[others] > n) for n in range(AT)]
-        rest = np.stack([softmax(s[2] * words[others, n]) for n, s in enumerate(scales)], axis=1)
+        scales = [_scales(views[:, others, n], truth[others], count[others] > n) for n in range(AT)]
+        rest = np.stack([softmax(_mixed(views[:2, others, n], s[3:])) for n, s in enumerate(scales)], axis=1)
         thresholds[mine] = _threshold(rest, truth[others], count[others])
         for n, s in enumerate(scales):
-            both[mine, n] = softmax(s[0] * words[mine, n] + s[1] * timing[mine, n])
-            alone[mine, n] = softmax(s[2] * words[mine, n])
+            both[mine, n] = softmax(_mixed(views[:, mine, n], s[:3]))
+            alone[mine, n] = softmax(_mixed(views[:2, mine, n], s[3:]))
     threshold = float(np.mean(thresholds))
     hard = np.array([o.difficulty == "hard" for o in openings])
     found = {

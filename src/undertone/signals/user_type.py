@@ -25,18 +25,20 @@ def model(folder: Path = SHIPPED) -> SequenceModel:
 
 
 def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Signal, Mapping[str, Any]]:
-    return read_type(model(), turns[-1], state)
+    return read_type(model(), turns, state)
 
 
 def read_type(
-    reader: SequenceModel, now: Observation, state: Mapping[str, Any], *, with_timing: bool = True
+    reader: SequenceModel, turns: Sequence[Observation], state: Mapping[str, Any], *, with_timing: bool = True
 ) -> tuple[Signal, Mapping[str, Any]]:
     """One message more: the signal and the state to keep."""
+    now = turns[-1]
     step = Step(
         now.text,
         now.vector,
         now.response_time_s if with_timing else None,
         now.typing_stops if with_timing else None,
+        before=tuple(turn.text for turn in turns[:-1]),
     )
     evidence = reader.step(reader.restore(state.get("evidence")), step)
     posterior = reader.posterior(evidence, with_timing=with_timing)
