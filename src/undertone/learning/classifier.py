@@ -1,9 +1,9 @@
 """A linear text classifier in numpy: hashed n-grams and an embedding, each with its own head, mixed and calibrated.
 
-    model = LinearText.fit(texts, vectors, labels, groups=authors)
-    model.save(path);  LinearText.load(path).probabilities(texts, vectors)   # (n, classes), rows sum to 1
+    model = LinearText.load(path)
+    model.probabilities(texts, vectors)      # (n, classes), rows sum to 1
 
-Fitting needs scikit-learn (the `train` extra); loading and reading need numpy only. Knows nothing of what the labels
+`fitting.fit_linear_text` makes one; loading and reading need numpy only. Knows nothing of what the labels
 mean; its probabilities are calibrated for people like those in its training groups, not for strangers of another kind.
 """
 
@@ -40,29 +40,6 @@ class LinearText:
     """Shape (classes,)."""
     facts: artefact.Facts
     """What it was trained on: data hash, sizes, mixing weights. JSON-ready, for the model card."""
-
-    @classmethod
-    def fit(
-        cls,
-        texts: Sequence[str],
-        vectors: Floats | None,
-        labels: Sequence[str],
-        *,
-        groups: Sequence[str] | None = None,
-        lexical_c: float = 10.0,
-        dense_c: float = 4.0,
-        balanced: bool = True,
-    ) -> "LinearText":
-        """Fit both heads by L2 logistic regression, then mix and calibrate them on held-out folds.
-
-        `vectors` is (n, dimension) or None; `groups` (for example authors) never straddle a fold. Larger `..._c` means
-        less regularisation. Raises BadInput when a label has fewer than two texts.
-        """
-        from undertone.learning import fitting  # scikit-learn: only while training
-
-        return fitting.fit_linear_text(
-            cls, texts, vectors, labels, groups=groups, lexical_c=lexical_c, dense_c=dense_c, balanced=balanced
-        )
 
     @cached_property
     def _columns(self) -> int:

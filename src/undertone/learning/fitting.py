@@ -1,6 +1,6 @@
 """Fitting linear heads with scikit-learn: the half of the classifiers that only a training run loads.
 
-    model = fit_linear_text(LinearText, texts, vectors, labels, groups=authors)
+    model = fit_linear_text(texts, vectors, labels, groups=authors)
 
 Each view (n-grams, vector) gets its own logistic regression; their logits on held-out folds decide how the views are
 mixed and how sharp the result may be. Knows nothing of tasks or files. Needs the `train` extra.
@@ -26,17 +26,20 @@ Floats = npt.NDArray[np.float32]
 
 
 def fit_linear_text(
-    build: type[LinearText],
     texts: Sequence[str],
     vectors: Floats | None,
     labels: Sequence[str],
     *,
-    groups: Sequence[str] | None,
-    lexical_c: float,
-    dense_c: float,
-    balanced: bool,
+    groups: Sequence[str] | None = None,
+    lexical_c: float = 10.0,
+    dense_c: float = 4.0,
+    balanced: bool = True,
 ) -> LinearText:
-    """See LinearText.fit."""
+    """Fit both heads by L2 logistic regression, then mix and calibrate them on held-out folds.
+
+    `vectors` is (n, dimension) or None; `groups` (for example authors) never straddle a fold. Larger `..._c` means
+    less regularisation. Raises BadInput when a label has fewer than two texts.
+    """
     names, y = np.unique(np.asarray(labels), return_inverse=True)
     if len(names) < 2 or np.bincount(y).min() < 2:
         raise BadInput("Training needs at least two labels and at least two texts of each.")
@@ -53,7 +56,7 @@ def fit_linear_text(
     digest = sha256("\x00".join(f"{label}\x01{text}" for label, text in zip(labels, texts, strict=True)).encode())
     facts = {"rows": len(texts), "data_sha256": digest.hexdigest(), "mix": [round(float(w), 4) for w in mix]}
     lexical = (mix[0] * heads[0][0]).astype(np.float32)
-    return build(tuple(map(str, names)), idf, lexical, dense.astype(np.float32), bias.astype(np.float32), facts)
+    return LinearText(tuple(map(str, names)), idf, lexical, dense.astype(np.float32), bias.astype(np.float32), facts)
 
 
 def inverse_frequency(bags: Sequence[Bag]) -> Floats:

@@ -20,6 +20,8 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 def train_sentiment(paths: Sequence[Path], embed: Embed) -> LinearText:
     """Fit the sentiment head on all rows of `paths`."""
+    from undertone.learning import fitting  # scikit-learn: only while training
+
     rows = read_rows(paths, LABELS)
     texts = [row.text for row in rows]
-    return LinearText.fit(texts, embed(texts), [row.label for row in rows])
+    return fitting.fit_linear_text(texts, embed(texts), [row.label for row in rows])
