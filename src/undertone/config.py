@@ -17,45 +17,63 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UNDERTONE_", env_file=".env", extra="ignore", frozen=True)
 
     database_url: str | None = Field(
-        None,
+        default=None,
         validation_alias=AliasChoices("DATABASE_URL", "UNDERTONE_DATABASE_URL", "database_url"),
         description="A PostgreSQL server with pgvector; without it one is run under the data folder.",
     )
-    data_dir: Path = Field(Path("var"), description="Folder for the embedded database and the converted embedder.")
-    db_pool_size: int = Field(16, ge=2, description="Most connections a server process opens.")
-    db_prepare: bool = Field(True, description="False behind a pooler that cannot keep prepared statements.")
+    data_dir: Path = Field(
+        default=Path("var"), description="Folder for the embedded database and the converted embedder."
+    )
+    db_pool_size: int = Field(default=16, ge=2, description="Most connections a server process opens.")
+    db_prepare: bool = Field(default=True, description="False behind a pooler that cannot keep prepared statements.")
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
-    log_json: bool = Field(False, description="One JSON object a log line, for machines.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe line logged."
+    )
+    log_json: bool = Field(default=False, description="One JSON object a log line, for machines.")
 
-    model: str = Field("offline", description="The chat model's name; `offline` composes replies without a model.")
-    model_base_url: str = Field("https://api.x.ai/v1", description="An OpenAI-compatible endpoint.")
-    model_api_key: SecretStr = Field(SecretStr(""), description="The key for that endpoint.")
-    fallback_model: str | None = Field(None, description="A second model, asked when the first cannot start a reply.")
-    fallback_base_url: str | None = Field(None, description="The fallback's endpoint; the first one's when unset.")
-    fallback_api_key: SecretStr = Field(SecretStr(""), description="The key for the fallback's endpoint.")
-    first_token_s: float = Field(20.0, gt=0, description="Seconds to wait for a model's first piece.")
-    idle_token_s: float = Field(20.0, gt=0, description="Seconds to wait between two pieces.")
-    turn_s: float = Field(180.0, gt=0, description="Seconds a whole reply may take.")
-    offline_delay_ms: float = Field(25.0, ge=0, description="Pause between words of the offline composer.")
+    model: str = Field(
+        default="offline", description="The chat model's name; `offline` composes replies without a model."
+    )
+    model_base_url: str = Field(default="https://api.x.ai/v1", description="An OpenAI-compatible endpoint.")
+    model_api_key: SecretStr = Field(default=SecretStr(""), description="The key for that endpoint.")
+    fallback_model: str | None = Field(
+        default=None, description="A second model, asked when the first cannot start a reply."
+    )
+    fallback_base_url: str | None = Field(
+        default=None, description="The fallback's endpoint; the first one's when unset."
+    )
+    fallback_api_key: SecretStr = Field(default=SecretStr(""), description="The key for the fallback's endpoint.")
+    first_token_s: float = Field(default=20.0, gt=0, description="Seconds to wait for a model's first piece.")
+    idle_token_s: float = Field(default=20.0, gt=0, description="Seconds to wait between two pieces.")
+    turn_s: float = Field(default=180.0, gt=0, description="Seconds a whole reply may take.")
+    offline_delay_ms: float = Field(default=25.0, ge=0, description="Pause between words of the offline composer.")
 
-    embedder_threads: int = Field(1, ge=1, description="Threads the built-in embedder computes with.")
-    recall_embedder: str = Field("builtin", description="`builtin`, or a model name at the endpoint below.")
-    recall_base_url: str | None = Field(None, description="An OpenAI-compatible embeddings endpoint for recall.")
-    recall_api_key: SecretStr = Field(SecretStr(""), description="The key for that endpoint.")
-    recall_dimension: int = Field(384, ge=8, description="Recall's vector size; fixed when the database is made.")
+    embedder_threads: int = Field(default=1, ge=1, description="Threads the built-in embedder computes with.")
+    recall_embedder: str = Field(default="builtin", description="`builtin`, or a model name at the endpoint below.")
+    recall_base_url: str | None = Field(
+        default=None, description="An OpenAI-compatible embeddings endpoint for recall."
+    )
+    recall_api_key: SecretStr = Field(default=SecretStr(""), description="The key for that endpoint.")
+    recall_dimension: int = Field(
+        default=384, ge=8, description="Recall's vector size; fixed when the database is made."
+    )
 
-    context_tokens: int = Field(16_000, ge=4_000, description="Tokens one request may hold, reply included.")
-    memory_tokens: int = Field(900, ge=0, description="Tokens of recalled memories in one request.")
+    context_tokens: int = Field(default=16_000, ge=4_000, description="Tokens one request may hold, reply included.")
+    memory_tokens: int = Field(default=900, ge=0, description="Tokens of recalled memories in one request.")
 
-    messages_per_minute: int = Field(20, ge=1, description="Messages one person may send in a minute.")
-    messages_per_day: int = Field(1500, ge=1, description="Messages one person may send in a day.")
-    notice_hours: float = Field(2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")
-    idle_hours: float = Field(6.0, gt=0, description="Hours of silence after which a new conversation begins.")
-    running_turns: int = Field(4000, ge=1, description="Replies one process writes at once; more are asked to wait.")
+    messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")
+    messages_per_day: int = Field(default=1500, ge=1, description="Messages one person may send in a day.")
+    notice_hours: float = Field(default=2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")
+    idle_hours: float = Field(default=6.0, gt=0, description="Hours of silence after which a new conversation begins.")
+    running_turns: int = Field(
+        default=4000, ge=1, description="Replies one process writes at once; more are asked to wait."
+    )
 
-    age_issuer: str | None = Field(None, description="Who signs age assertions; none are accepted when unset.")
-    age_key: SecretStr = Field(SecretStr(""), description="The public key (PEM) or shared secret they sign with.")
-    age_algorithm: Literal["ES256", "RS256", "EdDSA", "HS256"] = Field("ES256", description="How they sign.")
+    age_issuer: str | None = Field(default=None, description="Who signs age assertions; none are accepted when unset.")
+    age_key: SecretStr = Field(
+        default=SecretStr(""), description="The public key (PEM) or shared secret they sign with."
+    )
+    age_algorithm: Literal["ES256", "RS256", "EdDSA", "HS256"] = Field(default="ES256", description="How they sign.")

@@ -41,7 +41,7 @@ def evaluate_user_type(
     if unknown:
         raise BadInput(f"The model does not know {', '.join(unknown)}; it knows {', '.join(reader.labels)}.")
     vectors = _vectors([turn.text for o in openings for turn in o.turns])
-    chances = np.zeros((len(openings), max(steps), len(reader.labels)))
+    chances = np.zeros((len(openings), max(steps), len(reader.labels)), np.float32)
     for i, opening in enumerate(openings):
         state: dict[str, Any] = {}
         seen: list[Observation] = []

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable, Generator
 from typing import Annotated
 
 import typer
@@ -129,6 +130,10 @@ def migrate() -> None:
 
 
 @contextlib.contextmanager
-def _steps(console: Console):
+def _steps(console: Console) -> Generator[Callable[[str], None]]:
     """A line a step on a terminal and in a log alike."""
-    yield lambda text: console.print(f"[dim]-[/dim] {text}")
+
+    def say(text: str) -> None:
+        console.print(f"[dim]-[/dim] {text}")
+
+    yield say

@@ -2,8 +2,8 @@
 
     persona = await personas.get(conn, "mira")
 
-A persona is data the creator agreed to, never code: its text is quoted into the request and its numbers are clamped here.
-Knows nothing of people, strategies or models.
+A persona is data the creator agreed to, never code: its text is quoted into the request and its numbers are clamped
+here. Knows nothing of people, strategies or models.
 """
 
 import json
@@ -88,7 +88,7 @@ async def list_all(conn: Connection) -> list[Persona]:
 async def load_samples(conn: Connection) -> list[str]:
     """Store the shipped samples that are not there yet; returns the ids that were added."""
     added: list[str] = []
-    for entry in sorted(resources.files(__package__).joinpath("samples").iterdir(), key=lambda e: e.name):
+    for entry in sorted(resources.files("undertone.engine").joinpath("samples").iterdir(), key=lambda e: e.name):
         if not entry.name.endswith(".json"):
             continue
         persona_id = entry.name.removesuffix(".json")

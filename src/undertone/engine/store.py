@@ -152,7 +152,8 @@ async def finish_turn(
     """Close a running turn that is still this replica's; False means another one took it over meanwhile."""
     cursor = await conn.execute(
         "update turns set state = %s, reply_id = %s, strategy = %s, why = %s, usage = %s, problem = %s,"
-        " finished_at = clock_timestamp() where user_id = %s and turn_id = %s and state = 'running' and replica_id = %s",
+        " finished_at = clock_timestamp()"
+        " where user_id = %s and turn_id = %s and state = 'running' and replica_id = %s",
         [
             state,
             reply_id,

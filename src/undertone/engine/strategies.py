@@ -36,11 +36,11 @@ class Strategy:
 
 def prompt(name: str) -> str:
     """The text of `prompts/<name>.md`."""
-    return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8").strip()
+    return resources.files("undertone.engine").joinpath("prompts", f"{name}.md").read_text("utf-8").strip()
 
 
 def _load() -> Mapping[str, Strategy]:
-    text = resources.files(__package__).joinpath("strategies.toml").read_text("utf-8")
+    text = resources.files("undertone.engine").joinpath("strategies.toml").read_text("utf-8")
     catalogue: dict[str, Strategy] = {}
     for name, entry in tomllib.loads(text).items():
         fields: dict[str, Any] = dict(entry)

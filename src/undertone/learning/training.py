@@ -28,7 +28,7 @@ HeldOut = tuple[Floats, Ints, Ints]
 AT = 5
 """Messages for which scales are fitted."""
 MIX = (0.6, 0.29)
-"""Weights of the words' and the vector's logits: one over their spread on unseen authors, the vector at seven tenths."""
+"""Weights of the words' and the vector's logits: one over their spread on unseen authors, the vector's by 0.7."""
 TARGET = 0.95
 """The threshold is the lowest at which this share of first committed labels is right on unseen authors."""
 
@@ -37,9 +37,10 @@ def fit(openings: Sequence[Opening], vectors: Vectors, held: HeldOut, say: Progr
     """Fit on everything; `held` (from `held_out`) gives the calibration. Raises BadInput for too little data."""
     labels = sorted({o.label for o in openings})
     views, truth, count = held
-    scales = np.stack([_scales(views[:, :, n], truth, count > n) for n in range(AT)])
-    chances = np.stack([softmax(_mixed(views[:2, :, n], scales[n, 3:])) for n in range(AT)], axis=1)
-    conformal = np.array([_conformal(chances[count > n, n], truth[count > n]) for n in range(AT)], np.float32)
+    steps = min(AT, int(count.max()))
+    scales = np.stack([_scales(views[:, :, n], truth, count > n) for n in range(steps)])
+    chances = np.stack([softmax(_mixed(views[:2, :, n], scales[n, 3:])) for n in range(steps)], axis=1)
+    conformal = np.array([_conformal(chances[count > n, n], truth[count > n]) for n in range(steps)], np.float32)
     say("fitting on everything")
     text, whole, head = _heads(openings, vectors, labels)
     facts = {"openings": len(openings), "groups": sorted({o.group for o in openings})}
@@ -48,7 +49,7 @@ def fit(openings: Sequence[Opening], vectors: Vectors, held: HeldOut, say: Progr
 
 
 def held_out(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _: None) -> HeldOut:
-    """Logits (3 views, openings, AT, classes) of words, whole and timing from heads that did not see the opening's group.
+    """Logits (3 views, openings, AT, classes) of words, whole and timing, by heads that saw nothing of that group.
 
     With them the labels' numbers and how many messages each opening has. Raises BadInput for too little data.
     """
@@ -164,12 +165,13 @@ def cross_validate(openings: Sequence[Opening], held: HeldOut, at: Sequence[int]
     from undertone.learning.evaluation import figures_at
 
     views, truth, count = held
+    steps = min(AT, int(count[count > 0].max()))
     groups = np.array(_folds(openings))
     both, alone = np.zeros_like(views[0]), np.zeros_like(views[0])
     thresholds = np.zeros(len(openings))
     for group in sorted(set(groups.tolist())):
         mine, others = groups == group, groups != group
-        scales = [_scales(views[:, others, n], truth[others], count[others] > n) for n in range(AT)]
+        scales = [_scales(views[:, others, n], truth[others], count[others] > n) for n in range(steps)]
         rest = np.stack([softmax(_mixed(views[:2, others, n], s[3:])) for n, s in enumerate(scales)], axis=1)
         thresholds[mine] = _threshold(rest, truth[others], count[others])
         for n, s in enumerate(scales):

@@ -37,7 +37,8 @@ async def background(conn: Connection, user_id: UUID, persona_id: str, conversat
     cursor = await conn.execute(
         """
         select m.text from memories m join conversations c on c.user_id = m.user_id and c.id = %(conversation)s
-        where m.user_id = %(user)s and m.persona_id = %(persona)s and m.kind <> 'summary' and m.forgotten_at is null and m.created_at < c.opened_at
+        where m.user_id = %(user)s and m.persona_id = %(persona)s and m.kind <> 'summary' and m.forgotten_at is null
+          and m.created_at < c.opened_at
           and (m.valid_to is null or m.valid_to > c.opened_at)
         order by m.pinned desc, m.created_at limit 80
         """,

@@ -26,7 +26,8 @@ _CUES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "CURIOUS_TOURIST": (
         (
-            r"\b(how does|how do you|what are you|which model|just looking|curious|testing|article|try(ing)? (this|it) out)\b",
+            r"\b(how does|how do you|what are you|which model|just looking|curious|testing|article"
+            r"|try(ing)? (this|it) out)\b",
             "asks how this works",
         ),
         (r"\b(free|price|cost|trial|settings|feature)\b", "asks about the product"),
