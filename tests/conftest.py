@@ -1,6 +1,7 @@
-"""What every test may ask for: a fresh migrated database (`db`, `conn`, `dsn`), the embedder, the shared data.
+"""What every test may ask for: a fresh migrated database (`db`, `conn`, `dsn`), the embedder, the shared data, a house.
 
-One embedded PostgreSQL a run; each test gets a clone of one migrated template. The network is shut.
+One embedded PostgreSQL a run; each test gets a clone of one migrated template, but the house is one for all who talk in
+it: they are strangers to each other. The network is shut.
 """
 
 import os
@@ -16,6 +17,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from house import House, open_house
+from scripted_model import Scripted
 from undertone.db import Connection, Pool, migrate, open_pool
 from undertone.llm.embedder import MiniLM, default_embedder
 from undertone.postgres import Embedded, dsn_of, start
@@ -100,6 +103,22 @@ def embedder() -> Iterator[MiniLM]:
     built_in = default_embedder(REPOSITORY / "var" / "models")
     yield built_in
     built_in.close()
+
+
+@pytest.fixture(scope="session")
+async def house(new_database: Callable[..., str], migrated_template: str, embedder: MiniLM) -> AsyncIterator[House]:
+    """The whole app in process with a scripted model. Every test brings people of its own."""
+    async with open_house(new_database(migrated_template), embedder, Scripted()) as running:
+        yield running
+
+
+@pytest.fixture
+def model(house: House) -> Scripted:
+    """The house's model, without scripts or memories of other tests."""
+    scripted = house.engine.resources.chat
+    assert isinstance(scripted, Scripted)
+    scripted.forget()
+    return scripted
 
 
 @pytest.fixture(scope="session")
