@@ -18,7 +18,7 @@ from undertone.engine import personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
 from undertone.engine.store import TurnRow
 from undertone.engine.turn import admit_turn
-from undertone.errors import Conflict
+from undertone.errors import Conflict, NotFound
 from undertone.types import Message
 
 LOOKED_AT = 5
@@ -26,7 +26,10 @@ LOOKED_AT = 5
 
 
 async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: str) -> Begun:
-    """A new turn for the same message; the reply it had leaves the branch. Raises Conflict while one is written."""
+    """A new turn for the same message; the reply it had leaves the branch.
+
+    Raises NotFound when it is another person's, Conflict while a reply is written or when a branch left the message.
+    """
     if row.state == "running":
         raise Conflict("The reply is still being written; stop it first.", turn=str(row.turn_id))
     since = time.perf_counter()
@@ -39,6 +42,10 @@ async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: 
     verdict = guardrails.check_input(message.text, vector)
     async with transaction(engine.resources.db) as conn:
         person = await people.standing(conn, who, user)
+        if person.user_id != row.user_id:
+            raise NotFound(f"There is no turn {row.turn_id} of this person.")
+        if not await memory.texts(conn, row.user_id, [message.id]):
+            raise Conflict("This message is no longer part of its conversation. Say it again instead.")
         people.require_chat(person)
         care, now = await guardrails.load_care(conn, person.user_id)
         await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)

@@ -74,9 +74,10 @@ def inputs_from(reading: Reading, care: CareLevel) -> Inputs:
 
 
 def scores(inputs: Inputs) -> dict[str, float]:
-    """Every strategy's score but care's; the default has a standing one."""
+    """Every strategy's score but care's; the default has a standing one. Types count once one of them is decided."""
+    posterior = inputs.posterior if inputs.decided else {}
     found = {
-        s.id: sum(weight * inputs.posterior.get(name, 0.0) for name, weight in s.types.items())
+        s.id: sum(weight * posterior.get(name, 0.0) for name, weight in s.types.items())
         for s in CATALOGUE.values()
         if s.types
     }

@@ -10,6 +10,7 @@ turn runs, from the piece log elsewhere, from the stored reply once it has ended
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -46,7 +47,7 @@ async def follow(engine: Engine, row: TurnRow, offset: int = 0) -> AsyncGenerato
             return
         async with transaction(engine.resources.db) as conn:
             row = await store.find_turn(conn, row.turn_id) or row
-            if row.state == "running" and not row.replica_alive:
+            if row.state == "running" and not _written(engine, row):
                 await _interrupt(engine, conn, row)
                 continue
             if row.state == "running":
@@ -71,7 +72,7 @@ async def again(engine: Engine, who: people.Principal, user: str, known: Known) 
         row = await store.find_turn(conn, known.turn_id)
         if row is None:
             raise NotFound("The turn of this Idempotency-Key was erased. Use a new key.")
-        if row.state == "running" and row.replica_alive:
+        if row.state == "running" and _written(engine, row):
             raise Conflict(
                 "The first request with this Idempotency-Key is still being answered. "
                 f"Follow it at /v1/turns/{row.turn_id}/stream.",
@@ -107,7 +108,7 @@ async def explain(engine: Engine, turn_id: UUID, user_id: UUID | None) -> dict[s
     """Why this reply: the data of `turn.done` with readings, strategy, rails and token shares."""
     row = await find(engine, turn_id, user_id)
     async with transaction(engine.resources.db) as conn:
-        text = (await memory.get_message(conn, row.user_id, row.reply_id)).text if row.reply_id else ""
+        text = await _said(conn, row)
         found = await describe(conn, row, text)
     return found | {
         "state": row.state,
@@ -140,12 +141,19 @@ async def report(engine: Engine, turn_id: UUID, user_id: UUID | None, reason: st
 async def sweep(engine: Engine) -> int:
     """Close the turns of replicas that fell silent; returns how many. Run by the timetable."""
     async with transaction(engine.resources.db) as conn:
-        found = await store.orphans(conn)
+        found = await store.orphans(conn, engine.live.replica_id)
         for turn_id in found:
             row = await store.find_turn(conn, turn_id)
-            if row is not None and row.state == "running" and not row.replica_alive:
+            if row is not None and row.state == "running" and not _written(engine, row):
                 await _interrupt(engine, conn, row)
     return len(found)
+
+
+def _written(engine: Engine, row: TurnRow) -> bool:
+    """Whether somebody still writes this reply. Of our own we know better than the heartbeat does."""
+    if row.replica_id == engine.live.replica_id:
+        return engine.live.get(row.turn_id) is not None
+    return row.replica_alive
 
 
 async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
@@ -187,14 +195,21 @@ async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
 
 async def _ended(conn: Connection, row: TurnRow) -> tuple[str, Frame]:
     """The stored reply and the last frame of a turn that has ended."""
-    text = ""
-    if row.reply_id is not None:
-        text = (await memory.get_message(conn, row.user_id, row.reply_id)).text
+    text = await _said(conn, row)
     if row.problem is not None:
         return text, Frame("turn.error", views.error(row.turn_id, row.problem, text), len(text))
     if row.state == "interrupted":
         return text, Frame("turn.interrupted", {"turn": str(row.turn_id), "text": text}, len(text))
     return text, Frame("turn.done", await describe(conn, row, text), len(text))
+
+
+async def _said(conn: Connection, row: TurnRow) -> str:
+    """The reply as it was heard: the notice it began with, and what is stored of it."""
+    text = ""
+    if row.reply_id is not None:
+        with suppress(NotFound):  # the person forgot it
+            text = (await memory.get_message(conn, row.user_id, row.reply_id)).text
+    return str(row.why.get("notice") or "") + text
 
 
 async def describe(conn: Connection, row: TurnRow, text: str) -> dict[str, object]:

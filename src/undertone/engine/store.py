@@ -191,13 +191,13 @@ async def take_over(conn: Connection, turn: TurnRow, replica_id: UUID) -> bool:
     return cursor.rowcount == 1
 
 
-async def orphans(conn: Connection, limit: int = 100) -> list[UUID]:
-    """Running turns whose replica has been silent, oldest first."""
+async def orphans(conn: Connection, replica_id: UUID, limit: int = 100) -> list[UUID]:
+    """Running turns whose replica has been silent, and old ones of this replica, which knows its own; oldest first."""
     cursor = await conn.execute(
         "select turn_id from turns t where state = 'running' and started_at < now() - make_interval(secs => %s)"
-        " and not exists (select 1 from replicas r where r.replica_id = t.replica_id"
-        " and r.seen_at > now() - make_interval(secs => %s)) order by started_at limit %s",
-        [REPLICA_SILENT_S * 4, REPLICA_SILENT_S, limit],
+        " and (replica_id = %s or not exists (select 1 from replicas r where r.replica_id = t.replica_id"
+        " and r.seen_at > now() - make_interval(secs => %s))) order by started_at limit %s",
+        [REPLICA_SILENT_S * 4, replica_id, REPLICA_SILENT_S, limit],
     )
     return [row[0] for row in await cursor.fetchall()]
 

@@ -20,7 +20,7 @@ from undertone.engine import care, personas, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare
-from undertone.errors import ModelFailed, NotReady, Unprocessable
+from undertone.errors import ModelFailed, NotReady, UndertoneError, Unprocessable
 from undertone.resources import Connection
 from undertone.types import Usage, Vector
 
@@ -150,7 +150,8 @@ async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     draft = Draft(begun)
     try:
         if begun.duties.disclose:
-            live.push(guardrails.disclosure.notice(begun.person.language or "en") + "\n\n")
+            draft.notice = guardrails.disclosure.notice(begun.person.language or "en") + "\n\n"
+            live.push(draft.notice)
         if begun.duties.say_crisis_words:
             live.push(_crisis_words(begun))
         else:
@@ -162,7 +163,7 @@ async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     except asyncio.CancelledError:
         if not live.stopping:
             raise
-    except ModelFailed as error:
+    except UndertoneError as error:  # a model that failed, or a database that is away: the person is told either way
         draft.problem = error
     except TimeoutError:
         draft.problem = ModelFailed(f"The reply took longer than {engine.turn_s:.0f} seconds. Try again.")
@@ -178,7 +179,9 @@ class Draft:
     usage: Usage | None = None
     rail: str | None = None
     first_piece: float | None = None
-    problem: ModelFailed | None = None
+    problem: UndertoneError | None = None
+    notice: str = ""
+    """The AI notice the reply begins with. It is said and logged, and is no part of what is remembered."""
 
 
 async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
@@ -208,11 +211,12 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
     begun, message = draft.begun, draft.begun.message
     user_id = begun.person.user_id
     state = _state(draft, live)
-    why = views.why(begun, draft.prepared, draft.rail)
+    said = live.text[len(draft.notice) :].strip()
+    why = views.why(begun, draft.prepared, draft.rail, draft.notice)
     usage = asdict(draft.usage) if draft.usage else None
     problem = views.problem(draft.problem) if draft.problem else None
     async with transaction(engine.resources.db) as conn:
-        reply_id = uuid7() if live.text.strip() and state != "failed" else None
+        reply_id = uuid7() if said and state != "failed" else None
         strategy = draft.prepared.choice.strategy.id if draft.prepared else "crisis"
         mine = await store.finish_turn(
             conn,
@@ -236,7 +240,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
                 conversation_id=message.conversation_id,
                 persona_id=message.persona_id,
                 role="assistant",
-                text=live.text.strip(),
+                text=said,
                 now=begun.now + timedelta(seconds=time.perf_counter() - begun.since),
                 message_id=reply_id,
                 turn_id=begun.turn_id,
@@ -251,7 +255,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             await signals.save_profile(conn, user_id, draft.prepared.reading, now=begun.now)
         await _record_end(conn, draft, live, state, strategy)
         await care.after_reply(conn, user_id=user_id, remembers="memory" in begun.person.consents)
-    live.end(*views.ending(state, begun, live.text.strip(), reply_id, strategy, why, usage, problem, draft.prepared))
+    live.end(*views.ending(state, begun, draft.notice + said, reply_id, strategy, why, usage, problem, draft.prepared))
 
 
 def _state(draft: Draft, live: LiveTurn) -> str:

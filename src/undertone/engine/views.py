@@ -16,12 +16,13 @@ EVENTS = {"done": "turn.done", "stopped": "turn.done", "interrupted": "turn.erro
 """The event that ends a turn, by the state it ended in."""
 
 
-def why(begun: Begun, prepared: Prepared | None, rail: str | None) -> dict[str, Any]:
+def why(begun: Begun, prepared: Prepared | None, rail: str | None, notice: str) -> dict[str, Any]:
     """Everything that led to a reply, without anybody's words."""
     found: dict[str, Any] = {
         "duties": asdict(begun.duties),
         "verdict": asdict(begun.verdict),
         "output_rail": rail,
+        "notice": notice,
     }
     if prepared is None:
         return found

@@ -6,6 +6,7 @@ Thresholds are named with their reason. Knows nothing of what a pattern should c
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from undertone.signals.observation import Observation
@@ -40,7 +41,8 @@ def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Sign
 
 
 def _burst(turns: Sequence[Observation]) -> float:
-    gaps = [b.at - a.at for a, b in zip(turns[-4:], turns[-3:], strict=False)]
+    last = turns[-4:]
+    gaps = [b.at - a.at for a, b in pairwise(last)]
     return sum(gap < BURST_WITHIN for gap in gaps) / 3
 
 
