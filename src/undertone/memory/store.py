@@ -5,7 +5,7 @@ within all that was said between this person and this persona, and stores it sea
 (see `retrieval`) and no facts (see `kept`).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -169,11 +169,25 @@ async def append(
     `vector` of shape (d,) may come later by `set_vector`; `speaker` is for chats with named speakers.
     One round trip. Raises NotFound when the conversation is not this person's with this persona.
     """
-    message_id = message_id or uuid7()
+    message = Message(
+        user_id=user_id,
+        id=message_id or uuid7(),
+        conversation_id=conversation_id,
+        persona_id=persona_id,
+        turn_id=turn_id,
+        parent_id=parent_id,
+        position=0,
+        role=role,
+        text=text,
+        created_at=now,
+        response_time_s=response_time_s,
+        typing_stops=typing_stops,
+        quarantined=quarantined,
+    )
     cursor = await conn.execute(
         """
         with place as (
-            update conversations set next_position = next_position + 1, last_at = greatest(last_at, %(now)s)
+            update conversations set next_position = next_position + 1, last_at = greatest(last_at, %(created_at)s)
             where user_id = %(user_id)s and id = %(conversation_id)s and persona_id = %(persona_id)s
             returning next_position - 1 as position
         ), stream as (
@@ -186,25 +200,14 @@ async def append(
             role, speaker, text, created_at, response_time_s, typing_stops, quarantined, finish, model,
             persona_version, terms, embedding)
         select %(user_id)s, %(id)s, %(conversation_id)s, %(persona_id)s, %(turn_id)s, %(parent_id)s, position, seq,
-            %(role)s, %(speaker)s, %(text)s, %(now)s, %(response_time_s)s, %(typing_stops)s, %(quarantined)s,
+            %(role)s, %(speaker)s, %(text)s, %(created_at)s, %(response_time_s)s, %(typing_stops)s, %(quarantined)s,
             %(finish)s, %(model)s, %(persona_version)s, %(terms)s, %(embedding)s
         from place, stream
         returning position, seq
         """,
-        {
-            "user_id": user_id,
-            "id": message_id,
-            "conversation_id": conversation_id,
-            "persona_id": persona_id,
-            "turn_id": turn_id,
-            "parent_id": parent_id,
-            "role": role,
+        asdict(message)
+        | {
             "speaker": speaker,
-            "text": text,
-            "now": now,
-            "response_time_s": response_time_s,
-            "typing_stops": typing_stops,
-            "quarantined": quarantined,
             "finish": finish,
             "model": model,
             "persona_version": persona_version,
@@ -216,21 +219,7 @@ async def append(
     if row is None:
         raise NotFound(f"There is no conversation {conversation_id} of this person with {persona_id}.")
     await index.pack_if_due(conn, user_id, persona_id, seq=row[1])
-    return Message(
-        user_id=user_id,
-        id=message_id,
-        conversation_id=conversation_id,
-        persona_id=persona_id,
-        turn_id=turn_id,
-        parent_id=parent_id,
-        position=row[0],
-        role=role,
-        text=text,
-        created_at=now,
-        response_time_s=response_time_s,
-        typing_stops=typing_stops,
-        quarantined=quarantined,
-    )
+    return replace(message, position=row[0])
 
 
 async def set_vector(
