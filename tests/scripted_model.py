@@ -1,9 +1,9 @@
 """A chat model that says what a test tells it to: an ordinary provider, passed to `create_app` by argument.
 
-    model.will("First piece. ", gate, "Second piece.")     # the next reply; an Event is waited for, a ModelFailed raised
-    model.requests[-1]                                     # the exact request of the latest turn
+    model.will("First piece. ", gate, "Second piece.")     # the next reply
+    model.last                                             # the exact request of the latest turn
 
-Without a script it says DEFAULT. Knows nothing of the engine.
+An asyncio.Event in a script is waited for, a ModelFailed raised. Without a script it says DEFAULT. Knows no engine.
 """
 
 import asyncio
