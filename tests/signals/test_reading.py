@@ -41,7 +41,7 @@ def test_one_greeting_decides_nothing(embedder: MiniLM) -> None:
     assert signal.label == "undecided"
     assert sum(signal.detail["probabilities"].values()) == pytest.approx(1, abs=0.01)
     assert signal.detail["decided_at"] is None
-    assert signal.score < 0.6
+    assert signal.score < 0.8
 
 
 def test_plain_evidence_adds_up_to_a_type_and_says_why(embedder: MiniLM) -> None:

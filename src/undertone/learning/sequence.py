@@ -119,10 +119,12 @@ class SequenceModel:
         """Add one message. Beyond MOST messages the past fades, so that a person may change."""
         keep = 1.0 if state.messages < MOST else 1.0 - 1.0 / MOST
         words = state.words * keep + self.text.logits([step.text], step.vector[None, :])[0]
-        timed = step.response_time_s is not None or step.typing_stops is not None
+        # A first message answers nothing, so how long it took means nothing (no corpus has it either).
+        seconds = step.response_time_s if state.messages else None
+        timed = seconds is not None or step.typing_stops is not None
         timing = state.timing * keep
         if timed:
-            features = [*timing_features(step.response_time_s, step.typing_stops, len(step.text)), 1.0]
+            features = [*timing_features(seconds, step.typing_stops, len(step.text)), 1.0]
             timing = timing + np.asarray(features, np.float32) @ self.timing
         row = merge([bag(text) for text in (*step.before[-MOST:], step.text)])
         whole = self.whole.lexical_logits(row) + self.whole.bias
