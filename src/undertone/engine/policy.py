@@ -57,14 +57,16 @@ class Choice:
     scores: Mapping[str, float]
 
 
-def inputs_from(reading: Reading, care: CareLevel) -> Inputs:
-    """What a Reading says, as policy inputs."""
+def inputs_from(reading: Reading, care: CareLevel, corrected: str | None = None) -> Inputs:
+    """What a Reading says, as policy inputs. `corrected` is the person's own word for their type and is believed."""
     sentiment = reading.signals.get("sentiment")
     typed = reading.signals.get("user_type")
     posterior = dict(typed.detail.get("probabilities", {})) if typed else {}
+    if typed and corrected:
+        posterior = {corrected: 1.0}
     return Inputs(
         posterior={str(name): float(p) for name, p in posterior.items()},
-        decided=typed is not None and typed.label != "undecided",
+        decided=typed is not None and (corrected is not None or typed.label != "undecided"),
         valence=sentiment.score if sentiment else 0.0,
         mood=sentiment.label if sentiment else "neutral",
         engagement=reading.label("engagement", "steady"),

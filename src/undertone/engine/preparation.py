@@ -41,7 +41,11 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         read.profile.state if read.profile else None,
         typing="typing" in begun.person.consents,
     )
-    inputs = policy.inputs_from(reading, begun.duties.level)
+    inputs = policy.inputs_from(
+        reading,
+        begun.duties.level if begun.duties.fresh else "none",
+        corrected=read.profile.corrected if read.profile else None,
+    )
     choice = policy.choose(inputs, read.previous)
     model = begun.persona.model or engine.model
     before = [m for m in read.history if m.position < begun.message.position]

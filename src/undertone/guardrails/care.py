@@ -66,6 +66,8 @@ class Duties:
     """Ask gently, inside the reply, whether they are safe."""
     follow_up: bool = False
     """A crisis was spoken of within its pause and this message is calm: the reply may ask how they are now."""
+    fresh: bool = False
+    """A crisis within FRESH_CRISIS or a concern within ANSWER_WINDOW, this message included: care shapes the reply."""
     disclose: Literal["start", "asked", "clock"] | None = None
     romance_paused: bool = False
     offers_paused: bool = False
@@ -103,6 +105,7 @@ def advance(
         say_crisis_words=refer,
         check_in=check_in,
         follow_up=held == "crisis" and level == "none",
+        fresh=not _past(after.crisis_at, now, FRESH_CRISIS) or not _past(after.concern_at, now, ANSWER_WINDOW),
         disclose=disclose,
         romance_paused=_before(now, after.romance_until),
         offers_paused=_before(now, after.offers_until),
