@@ -9,16 +9,17 @@ Knows no table but its own two (`migrations`, `fixed_settings`); a room's SQL is
 """
 
 import hashlib
+import os
 import re
 import select
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString, cast
 
 import psycopg
-from psycopg import AsyncConnection, conninfo
+from psycopg import AsyncConnection, conninfo, sql
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -82,6 +83,45 @@ async def transaction(pool: Pool) -> AsyncGenerator[Connection]:
             yield conn
     finally:
         await pool.putconn(conn)
+
+
+async def ping(pool: Pool, timeout_s: float = 2.0) -> None:
+    """Ask the database for a sign of life. Raises NotReady when none comes."""
+    try:
+        async with pool.connection(timeout=timeout_s) as conn:
+            await conn.execute("select 1")
+    except psycopg.Error as error:
+        raise NotReady("The database does not answer.") from error
+
+
+def versions(dsn: str) -> tuple[str, str]:
+    """PostgreSQL's version and pgvector's, "none" where it is not installed."""
+    with psycopg.connect(dsn) as conn:
+        server = conn.execute("select current_setting('server_version')").fetchone()
+        vector = conn.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    return (str(server[0]) if server else "unknown", str(vector[0]) if vector else "none")
+
+
+@contextmanager
+def scratch_database(dsn: str) -> Generator[str]:
+    """The address of a new, migrated database on the same server, dropped at the end.
+
+    Raises NotReady where this account may not create one.
+    """
+    dbname = f"undertone_scratch_{os.getpid()}"
+    name = sql.Identifier(dbname)
+    try:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(sql.SQL("create database {}").format(name))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotReady("This account may not create a database, which measuring needs. Grant it CREATEDB.") from error
+    scratch = conninfo.make_conninfo(dsn, dbname=dbname)
+    try:
+        migrate(scratch)
+        yield scratch
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database {} with (force)").format(name))
 
 
 async def _still_open(conn: Connection) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-import psycopg
 import typer
 from rich.console import Console
 
-from undertone import guardrails
+from undertone import db, guardrails
 from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.errors import UndertoneError
@@ -45,11 +44,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 
 def _database(settings: Settings) -> str:
-    with database(settings, lambda _: None) as dsn, psycopg.connect(dsn) as conn:
-        version = conn.execute("select current_setting('server_version')").fetchone()
-        vector = conn.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    with database(settings, lambda _: None) as dsn:
+        server, vector = db.versions(dsn)
     kind = "your server" if settings.database_url else "embedded"
-    return f"PostgreSQL {version[0] if version else '?'}, pgvector {vector[0] if vector else '?'} ({kind})"
+    return f"PostgreSQL {server}, pgvector {vector} ({kind})"
 
 
 def _embedder(settings: Settings) -> str:

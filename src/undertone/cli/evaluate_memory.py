@@ -5,21 +5,17 @@ Works in a scratch database beside the configured one and drops it; no person's 
 
 import asyncio
 import json
-import os
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg import conninfo, sql
 from rich.console import Console
 
 from undertone import db
 from undertone.cli.database import database
 from undertone.config import Settings
-from undertone.errors import BadInput, NotReady
+from undertone.errors import BadInput
 from undertone.llm.embedder import default_embedder
 from undertone.memory import locomo
 
@@ -40,7 +36,7 @@ def evaluate_memory(
     if conversations:
         chats = list(locomo.choose(chats, conversations))
     settings = Settings()
-    with database(settings, console.print, migrate=False) as dsn, _scratch(dsn) as scratch:
+    with database(settings, console.print, migrate=False) as dsn, db.scratch_database(dsn) as scratch:
         result = asyncio.run(_measure(scratch, settings.data_dir / "models", chats, ks))
     if as_json:
         typer.echo(json.dumps(result))
@@ -56,25 +52,6 @@ async def _measure(dsn: str, models: Path, chats: Sequence[locomo.Chat], ks: Seq
     finally:
         await pool.close()
         embedder.close()
-
-
-@contextmanager
-def _scratch(dsn: str) -> Generator[str]:
-    """A migrated database on the same server, dropped at the end."""
-    dbname = f"undertone_evaluate_{os.getpid()}"
-    name = sql.Identifier(dbname)
-    try:
-        with psycopg.connect(dsn, autocommit=True) as admin:
-            admin.execute(sql.SQL("create database {}").format(name))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise NotReady("This account may not create a database, which measuring needs. Grant it CREATEDB.") from error
-    scratch = conninfo.make_conninfo(dsn, dbname=dbname)
-    try:
-        db.migrate(scratch)
-        yield scratch
-    finally:
-        with psycopg.connect(dsn, autocommit=True) as admin:
-            admin.execute(sql.SQL("drop database {} with (force)").format(name))
 
 
 def _numbers(text: str) -> list[int]:

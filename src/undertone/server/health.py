@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-import psycopg
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from undertone import observability
+from undertone.db import ping
 from undertone.errors import NotReady
 from undertone.people import Principal
 from undertone.server.auth import anyone, principal, resources_of
@@ -21,11 +21,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", dependencies=[Depends(anyone)], summary="The database answers and there is room for a turn")
 async def readyz(request: Request) -> Response:
-    try:
-        async with resources_of(request).db.connection(timeout=2.0) as conn:
-            await conn.execute("select 1")
-    except psycopg.Error as error:
-        raise NotReady("The database does not answer.") from error
+    await ping(resources_of(request).db)
     if request.app.state.engine.live.full:
         raise NotReady("All reply slots are taken.")
     return JSONResponse({"status": "ready"})
