@@ -133,6 +133,10 @@ class House:
     def db(self) -> Pool:
         return self.engine.resources.db
 
+    @property
+    def dsn(self) -> str:
+        return self.app.state.settings.database_url
+
     def person(self, name: str | None = None, **more: Any) -> Person:
         """Somebody never seen before."""
         return Person(self.client, name or f"person-{next(NUMBERS)}", **more)

@@ -165,7 +165,10 @@ def assemble(given: Ingredients, window: int) -> Plan:
 
     background = _background(card, summaries[::-1])
     system = rules + ("\n\n" + background if background else "")
-    messages = (ChatMessage("system", system), *history, ChatMessage("user", f"{notes}\n\n{_defuse(given.text)}"))
+    last = f"{notes}\n\n{_defuse(given.text)}"
+    if history and history[-1].role == "user":  # it got no reply, and some models refuse two user messages in a row
+        last = f"{history.pop().content}\n\n{last}"
+    messages = (ChatMessage("system", system), *history, ChatMessage("user", last))
     request = ChatRequest(
         model=given.model,
         messages=messages,

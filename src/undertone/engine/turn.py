@@ -194,16 +194,23 @@ async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
         async for piece in pieces:
             if piece.usage is not None:
                 draft.usage = piece.usage
-            if released := rail.feed(piece.text):
-                draft.first_piece = draft.first_piece or time.perf_counter()
-                live.push(released)
-        live.push(rail.finish())
+            _say(draft, live, rail.feed(piece.text))
+        _say(draft, live, rail.finish())
     finally:
         draft.rail = rail.tripped
         await pieces.aclose()
     if draft.usage is not None and draft.usage.prompt_tokens:
         sent = sum(len(m.content.encode()) for m in request.messages)
         engine.tokens.learn(request.model, sent, draft.usage.prompt_tokens)
+
+
+def _say(draft: Draft, live: LiveTurn, words: str) -> None:
+    """Pass words on to the readers. A reply begins with a word, streamed and stored, so that offsets agree."""
+    if draft.first_piece is None:
+        words = words.lstrip()
+    if words:
+        draft.first_piece = draft.first_piece or time.perf_counter()
+        live.push(words)
 
 
 async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
