@@ -5,6 +5,7 @@ Knows nothing of what a turn does.
 """
 
 import hashlib
+import json
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 from uuid import UUID
@@ -72,7 +73,7 @@ async def chat(
         response_time_s=body.response_time_s,
         typing_stops=body.typing_stops,
         debug=body.debug,
-        idempotency=key_from(idempotency_key, who, body.model_dump_json()),
+        idempotency=key_from(idempotency_key, who, body),
     )
     begun = await turn.begin(engine, who, said)
     if not isinstance(begun, Begun):
@@ -127,14 +128,14 @@ async def report(
     return {"report": str(await replay.report(engine_of(request), turn_id, who.user_id, body.reason))}
 
 
-def key_from(value: str | None, who: Principal, body: str) -> IdempotencyKey | None:
+def key_from(value: str | None, who: Principal, body: BaseModel) -> IdempotencyKey | None:
     """The request's idempotency key, private to the API key or person that sent it. Raises BadInput."""
     if value is None:
         return None
     if not 1 <= len(value) <= 255 or not value.isprintable():
         raise BadInput("Idempotency-Key must be 1 to 255 printable characters, for example a UUID.")
     owner = f"person:{who.user_id}" if who.kind == "person" else f"key:{who.key_id}"
-    return IdempotencyKey(owner, value, hashlib.sha256(body.encode("utf-8", "replace")).digest())
+    return IdempotencyKey(owner, value, hashlib.sha256(json.dumps(body.model_dump(), default=str).encode()).digest())
 
 
 async def _started(turn_id: UUID, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:

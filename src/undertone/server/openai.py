@@ -79,7 +79,7 @@ async def completions(
     engine = engine_of(request)
     _refuse(body)
     said, resent = _read(who, body)
-    key = key_from(idempotency_key, who, body.model_dump_json())
+    key = key_from(idempotency_key, who, body)
     said = await branches.place(engine, who, said, resent, key)
     begun = await turn.begin(engine, who, said)
     if isinstance(begun, Begun):
