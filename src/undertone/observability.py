@@ -58,7 +58,10 @@ FIRST_PIECE_SECONDS = histogram(
     "model_first_piece_seconds", "Time from asking the model to its first piece, by model.", "model", buckets=_SLOW
 )
 MODEL_CALLS = counter(
-    "model_calls", "Calls to a model, by model and outcome: ok, retried or failed.", "model", "outcome"
+    "model_calls",
+    "Calls to a model, by model and outcome: ok or failed (a failed one may be retried).",
+    "model",
+    "outcome",
 )
 TOKENS = counter("tokens", "Tokens billed, by model and kind: prompt, cached or completion.", "model", "kind")
 VERDICTS = counter("verdicts", "Input rails that fired, by rail.", "rail")

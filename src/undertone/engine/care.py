@@ -9,7 +9,7 @@ Knows which room does what, and nothing of how.
 from datetime import UTC, datetime
 from uuid import UUID
 
-from undertone import jobs, memory
+from undertone import events, jobs, memory
 from undertone.db import transaction
 from undertone.engine import store
 from undertone.resources import Connection, Resources
@@ -40,7 +40,14 @@ async def after_turn(resources: Resources, *, user_id: str, remembers: bool) -> 
 async def close_conversations(resources: Resources) -> None:
     """End conversations that have been silent long enough, so that the next message begins a new one."""
     async with transaction(resources.db) as conn:
-        await memory.close_idle(conn, now=datetime.now(UTC))
+        closed = await memory.close_idle(conn, now=datetime.now(UTC))
+        await events.record(
+            conn,
+            *(
+                events.ConversationClosed(user_id=found.user_id, conversation_id=found.id, messages=found.messages)
+                for found in closed
+            ),
+        )
 
 
 @jobs.job("drop_old_keys", timetable="23 3 * * *")

@@ -15,6 +15,7 @@ from undertone.db import transaction
 from undertone.engine import context, policy, store
 from undertone.engine.nouns import Begun, Engine, Prepared
 from undertone.engine.personas import Persona
+from undertone.observability import RECALL_SECONDS
 from undertone.types import Memory, Message, Reading
 
 OFFLINE_LOOKS_BACK = 40
@@ -87,21 +88,20 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
             if remembers
             else memory.Background()
         )
-        recalled = (
-            await memory.recall(
-                conn,
-                user_id,
-                message.persona_id,
-                message.text,
-                begun.recall_vector,
-                now=begun.now,
-                budget_tokens=engine.memory_tokens,
-                exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
-                exclude_ids=(message.id,),
-            )
-            if remembers and not message.quarantined
-            else []
-        )
+        recalled: Sequence[Memory] = ()
+        if remembers and not message.quarantined:
+            with RECALL_SECONDS.time():
+                recalled = await memory.recall(
+                    conn,
+                    user_id,
+                    message.persona_id,
+                    message.text,
+                    begun.recall_vector,
+                    now=begun.now,
+                    budget_tokens=engine.memory_tokens,
+                    exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
+                    exclude_ids=(message.id,),
+                )
     return _Read(profile, turns, history, previous, background, recalled)
 
 

@@ -23,6 +23,7 @@ from undertone.errors import BadInput, ModelFailed
 from undertone.llm import catalogue, structured
 from undertone.llm.protocol import ChatRequest, Piece
 from undertone.llm.retry import CLIENT_ERRORS, EndpointError, RetryBudget, backoff, explain
+from undertone.observability import FIRST_PIECE_SECONDS, MODEL_CALLS
 from undertone.types import Usage
 
 MAX_CONNECTIONS = 10_000
@@ -121,20 +122,24 @@ class OpenAIChat:
         clock = asyncio.get_running_loop().time
         until = clock() + self._deadlines.total
         self._budget.earn()
-        attempt = 0
+        model, began, attempt = request.model or self._model, clock(), 0
         while True:
             attempt += 1
             spoken = False
             try:
                 async with aclosing(self._attempt(request, extra, until)) as pieces:
                     async for piece in pieces:
+                        if not spoken:
+                            FIRST_PIECE_SECONDS.labels(model).observe(clock() - began)
                         spoken = True
                         yield piece
+                MODEL_CALLS.labels(model, "ok").inc()
                 return
             except EndpointError as error:
+                MODEL_CALLS.labels(model, "failed").inc()
                 if spoken:
                     raise ModelFailed(f"{self.name} stopped half-way. {error.detail}") from error
-                if self._learns(error, request.model or self._model):
+                if self._learns(error, model):
                     attempt -= 1
                     continue
                 pause = backoff(attempt, error)

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from undertone.errors import NotFound
 from undertone.memory import index, terms
+from undertone.memory.store import Conversation
 from undertone.memory.vectors import to_halfvec
 from undertone.resources import Connection
 from undertone.types import Message, Vector
@@ -69,12 +70,17 @@ async def texts(conn: Connection, user_id: UUID, ids: list[UUID]) -> dict[UUID, 
     return dict(await cursor.fetchall())
 
 
-async def close_idle(conn: Connection, *, now: datetime, idle: timedelta = timedelta(hours=6)) -> int:
-    """Close conversations in which nothing was said for `idle`; returns how many."""
+async def close_idle(conn: Connection, *, now: datetime, idle: timedelta = timedelta(hours=6)) -> list[Conversation]:
+    """Close conversations in which nothing was said for `idle`; returns them."""
     cursor = await conn.execute(
-        "update conversations set closed_at = last_at where closed_at is null and last_at < %s", (now - idle,)
+        """
+        update conversations set closed_at = last_at where closed_at is null and last_at < %s
+        returning user_id, id, persona_id, opened_at, last_at, closed_at, next_position - 1, title, summary,
+            summarised_to
+        """,
+        (now - idle,),
     )
-    return cursor.rowcount
+    return [Conversation(*row) async for row in cursor]
 
 
 async def said(conn: Connection, user_id: UUID, *, containing: str = "", limit: int = 50) -> list[Message]:

@@ -6,6 +6,7 @@ A route that is not listed here does not exist. Knows no route's inside.
 from fastapi import FastAPI
 
 from undertone.server import chat, conversations, docs, health, openai, pages, problems, tokens, users
+from undertone.server.metering import Metering
 
 ROUTERS = (
     chat.router,
@@ -22,5 +23,6 @@ ROUTERS = (
 def include(app: FastAPI) -> None:
     """Put every route and the error documents on the app."""
     problems.install(app)
+    app.add_middleware(Metering)
     for router in ROUTERS:
         app.include_router(router)
