@@ -1,3 +1,5 @@
+"""The catalogue: retired names, prices, and endpoints by their address."""
+
 from datetime import date
 
 import pytest

@@ -1,3 +1,5 @@
+"""Retries stay within their budget and wait as long as they were asked to."""
+
 from undertone.llm.retry import EndpointError, RetryBudget, backoff
 
 

@@ -1,3 +1,5 @@
+"""JSON from a model: found in its words, and checked against the schema."""
+
 from typing import Any
 
 import pytest
