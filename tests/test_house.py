@@ -158,7 +158,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for name, field in settings.items():
         value = field.default
         secret = hasattr(value, "get_secret_value")
-        assert rows[name] == ("unset" if value is None or secret else str(value).lower().replace("_", "")), name
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        assert rows[name] == ("unset" if value is None or secret else shown), name
 
 
 def test_every_event_is_documented_with_its_fields_and_recorded_somewhere() -> None:

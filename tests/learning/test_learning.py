@@ -33,7 +33,7 @@ def opening(label: str, *texts: str) -> dict[str, object]:
 )
 def test_a_fault_in_a_corpus_names_its_line(tmp_path: Path, line: object, says: str) -> None:
     file = write(tmp_path / "corpus.jsonl", opening("A", "hello"), line)
-    with pytest.raises(BadInput, match="corpus.jsonl:2") as caught:
+    with pytest.raises(BadInput, match=r"corpus\.jsonl:2") as caught:
         read_openings([file])
     assert says in caught.value.detail
 
@@ -47,6 +47,11 @@ def test_only_the_persons_own_turns_are_read(tmp_path: Path) -> None:
 def test_rows_with_a_foreign_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="expected one of attack, benign"):
         read_rows([write(tmp_path / "r.jsonl", {"text": "x", "label": "y"})], ("attack", "benign"))
+
+
+def test_a_line_ends_where_json_lines_end_and_nowhere_else(tmp_path: Path) -> None:
+    row = json.dumps({"text": "one\u2028two\x85three", "label": "x"}, ensure_ascii=False)
+    assert [r.text for r in read_rows([write(tmp_path / "r.jsonl", row, row)])] == ["one\u2028two\x85three"] * 2
 
 
 def test_calibration_error_of_a_known_case() -> None:
