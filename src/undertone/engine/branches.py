@@ -105,10 +105,14 @@ async def place(
 
 
 def _common(words: Sequence[str], theirs: Sequence[Message]) -> int:
-    """How many of the person's messages, from the first on, are the same on both sides."""
+    """How many of the person's messages, from the first on, are the same on both sides.
+
+    All of them when the words are how theirs end: long chats are resent without their beginning.
+    """
+    stored = [message.text for message in theirs]
     length = 0
-    for word, message in zip(words, theirs, strict=False):
-        if word != message.text:
+    for word, text in zip(words, stored, strict=False):
+        if word != text:
             break
         length += 1
-    return length
+    return len(stored) if length == 0 and stored[-len(words) :] == list(words) else length

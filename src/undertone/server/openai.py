@@ -6,10 +6,11 @@ edited one makes a branch. What cannot be honoured is refused in words. Knows no
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -18,11 +19,30 @@ from undertone.engine import Begun, Past, Said, branches, personas, replay, turn
 from undertone.engine.live import Frame
 from undertone.errors import BadInput, Forbidden, ModelFailed, NotFound, Unprocessable
 from undertone.people import Principal
-from undertone.server import sse
+from undertone.server import problems, sse
 from undertone.server.auth import own_id, principal
 from undertone.server.chat import MAX_HISTORY, engine_of, key_from
 
-router = APIRouter(tags=["openai"])
+
+class Door(APIRoute):
+    """A route whose problem documents also hold `error`, where OpenAI clients look."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except problems.FORESEEN as error:
+                found = await problems.answer(request, error)
+                found.body = json.dumps(error_body(json.loads(bytes(found.body)))).encode()
+                found.headers["content-length"] = str(len(found.body))
+                return found
+
+        return handler
+
+
+router = APIRouter(tags=["openai"], route_class=Door)
 PREFIX = "undertone/"
 MAX_NOTE = 4_000
 """Most characters of a client's system messages."""

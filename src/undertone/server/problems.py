@@ -1,13 +1,14 @@
 """Every error as one document: `application/problem+json` (RFC 9457) with type, title, status, detail and code.
 
     problems.install(app)
-    problems.document(error)        # the same document, for an event in a stream
+    problems.document(error)                # the same document, for an event in a stream
+    await problems.answer(request, error)   # the same response, for a route that adds to it
 
 A detail says what to do. What nobody foresaw is logged under an incident number, and only the number is given out.
 Knows no route.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -33,13 +34,14 @@ class Problem(JSONResponse):
 
 def install(app: FastAPI) -> None:
     """Answer every error of this app with a problem document."""
-    app.add_exception_handler(UndertoneError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(psycopg.DataError, _unstorable)
-    app.add_exception_handler(UnicodeEncodeError, _unstorable)
-    app.add_exception_handler(psycopg.OperationalError, _database_away)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unforeseen)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The response to one of the `FORESEEN` errors."""
+    return await next(_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS)(request, error)
 
 
 def document(error: UndertoneError) -> dict[str, Any]:
@@ -119,6 +121,18 @@ async def _unstorable(_request: Request, _error: Exception) -> Response:
 async def _database_away(_request: Request, error: Exception) -> Response:
     log.warning("http.database_away", error=type(error).__name__)
     return respond(NotReady("The database does not answer. Try again in a moment.", retry_after=5))
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    UndertoneError: _ours,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    psycopg.DataError: _unstorable,
+    UnicodeEncodeError: _unstorable,
+    psycopg.OperationalError: _database_away,
+}
+FORESEEN = tuple(_HANDLERS)
+"""Every error with a document of its own; others get an incident number."""
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
