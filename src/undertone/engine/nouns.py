@@ -3,7 +3,8 @@
 All frozen. Knows what they are made of and nothing of what is done with them.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -85,6 +86,8 @@ class Begun:
     """`time.perf_counter()` when the message came in."""
     debug: bool = False
     platform_note: str = ""
+    made: float = field(default_factory=time.perf_counter)
+    """`time.perf_counter()` a moment after `now` was read, so that a reply's time never lies in the future."""
 
 
 @dataclass(frozen=True, slots=True)

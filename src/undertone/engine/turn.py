@@ -248,7 +248,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
                 persona_id=message.persona_id,
                 role="assistant",
                 text=said,
-                now=begun.now + timedelta(seconds=time.perf_counter() - begun.since),
+                now=begun.now + timedelta(seconds=time.perf_counter() - begun.made),
                 message_id=reply_id,
                 turn_id=begun.turn_id,
                 parent_id=message.id,
