@@ -38,8 +38,8 @@ _ABOUT_MODEL = re.compile(
 _HUMAN = re.compile(r"\bare (you|u) (an? )?(real|human|person|bot|robot|machine|ai|program)\b", re.I)
 _QUESTION = re.compile(r"\?\W*$|^\W*(what|who|where|when|which|why|how|do you|can you|tell me|remind me)\b", re.I)
 _LOOK_UP = re.compile(
-    r"^\W*(and |so |then )?(what|who|where|when|which|how old|do you (remember|know)|remind me|tell me"
-    r"|did i|have i|is my)\b",
+    r"^\W*(and |so |then )?(what|who|where|when|which|how old|do you (remember|know)|remind me"
+    r"|tell me (what|who|where|when|which|about (me|my))|did i|have i|is my)\b",
     re.I,
 )
 _ABOUT_ME = re.compile(r"\b(i|my|me|mine|i'm|i've|remember|remind)\b", re.I)
