@@ -20,6 +20,7 @@ from undertone.server.auth import own_id, principal, resources_of
 
 router = APIRouter(tags=["conversations"])
 ForChat = Annotated[Principal, Depends(principal("chat"))]
+ForMemory = Annotated[Principal, Depends(principal("memory"))]
 
 
 class ConversationWanted(BaseModel):
@@ -116,7 +117,7 @@ class MemoryChange(BaseModel):
 
 
 @router.get("/v1/users/{user}/memories", summary="What is remembered of a person, newest first")
-async def memories(user: str, request: Request, who: ForChat, q: str = "", limit: int = 50) -> list[dict[str, Any]]:
+async def memories(user: str, request: Request, who: ForMemory, q: str = "", limit: int = 50) -> list[dict[str, Any]]:
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         found = await memory.said(conn, person.user_id, containing=q, limit=max(1, min(limit, 200)))
@@ -134,7 +135,7 @@ async def memories(user: str, request: Request, who: ForChat, q: str = "", limit
 
 
 @router.patch("/v1/users/{user}/memories/{memory_id}", summary="Correct what is remembered")
-async def correct(user: str, memory_id: UUID, change: MemoryChange, request: Request, who: ForChat) -> Response:
+async def correct(user: str, memory_id: UUID, change: MemoryChange, request: Request, who: ForMemory) -> Response:
     text = guardrails.limits.check_text(change.text)
     vector = (await resources_of(request).recall_embed.embed([text]))[0]
     async with transaction(resources_of(request).db) as conn:
@@ -144,7 +145,7 @@ async def correct(user: str, memory_id: UUID, change: MemoryChange, request: Req
 
 
 @router.delete("/v1/users/{user}/memories/{memory_id}", status_code=204, summary="Forget something for good")
-async def forget(user: str, memory_id: UUID, request: Request, who: ForChat) -> Response:
+async def forget(user: str, memory_id: UUID, request: Request, who: ForMemory) -> Response:
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         await memory.forget(conn, person.user_id, memory_id)
