@@ -15,17 +15,30 @@ from undertone.engine import store
 from undertone.resources import Connection, Resources
 
 
-async def after_reply(conn: Connection, *, user_id: UUID, remembers: bool) -> None:
-    """Queue what a finished turn leaves to do; at most one such job waits for each person."""
+async def after_reply(conn: Connection, *, user_id: UUID, persona_id: str, remembers: bool) -> None:
+    """Queue what a finished turn leaves to do; at most one such job waits for each person and persona."""
     await jobs.defer(
-        conn, "after_turn", lock=str(user_id), once=f"after:{user_id}", user_id=user_id, remembers=remembers
+        conn,
+        "after_turn",
+        lock=str(user_id),
+        once=f"after:{user_id}:{persona_id}",
+        user_id=user_id,
+        persona_id=persona_id,
+        remembers=remembers,
     )
 
 
 @jobs.job("after_turn")
-async def after_turn(resources: Resources, *, user_id: str, remembers: bool) -> None:
-    """Give this person's new messages their vectors."""
+async def after_turn(resources: Resources, *, user_id: str, persona_id: str, remembers: bool) -> None:
+    """Give this person's new messages their vectors and, where they agreed to be remembered, keep what they told."""
     person = UUID(user_id)
+    await _embed_new(resources, person)
+    if remembers:
+        async with transaction(resources.db) as conn:
+            await memory.consolidate(conn, person, persona_id)
+
+
+async def _embed_new(resources: Resources, person: UUID) -> None:
     async with resources.db.connection() as conn:
         waiting = await memory.without_vector(conn, person)
     if not waiting:
@@ -48,6 +61,16 @@ async def close_conversations(resources: Resources) -> None:
                 for found in closed
             ),
         )
+
+
+@jobs.job("sum_up_conversations", timetable="5-59/10 * * * *")
+async def sum_up_conversations(resources: Resources) -> None:
+    """Give closed conversations their title and summary."""
+    async with resources.db.connection() as conn:
+        waiting = await memory.unsummarised(conn)
+    for user_id, conversation_id in waiting:
+        async with transaction(resources.db) as conn:
+            await memory.summarise(conn, user_id, conversation_id)
 
 
 @jobs.job("drop_old_keys", timetable="23 3 * * *")

@@ -261,7 +261,9 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
         if draft.prepared and "typing" in begun.person.consents:
             await signals.save_profile(conn, user_id, draft.prepared.reading, now=begun.now)
         await _record_end(conn, draft, live, state, strategy)
-        await care.after_reply(conn, user_id=user_id, remembers="memory" in begun.person.consents)
+        await care.after_reply(
+            conn, user_id=user_id, persona_id=message.persona_id, remembers="memory" in begun.person.consents
+        )
     live.end(*views.ending(state, begun, draft.notice + said, reply_id, strategy, why, usage, problem, draft.prepared))
 
 

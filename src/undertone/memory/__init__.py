@@ -5,17 +5,21 @@ message = await memory.append(conn, user_id=..., conversation_id=conversation.id
 found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
+from undertone.memory.consolidation import consolidate, keep, summarise
 from undertone.memory.held_store import (
     HOLDINGS,
     Background,
     background,
+    change_kept,
     close_idle,
     forget,
+    kept,
     rewrite,
     said,
     texts,
     without_vector,
 )
+from undertone.memory.kept_store import unsummarised
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
     Conversation,
@@ -40,14 +44,18 @@ __all__ = [
     "UserTurn",
     "append",
     "background",
+    "change_kept",
     "close_conversation",
     "close_idle",
+    "consolidate",
     "deactivate_from",
     "find_conversation",
     "forget",
     "get_conversation",
     "get_message",
     "history",
+    "keep",
+    "kept",
     "list_conversations",
     "open_conversation",
     "recall",
@@ -55,6 +63,8 @@ __all__ = [
     "rewrite",
     "said",
     "set_vector",
+    "summarise",
     "texts",
+    "unsummarised",
     "without_vector",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from undertone.errors import NotFound
 from undertone.memory import index, terms
@@ -31,6 +31,20 @@ class Background:
     """What is kept of the person, a line each."""
     summaries: tuple[str, ...] = ()
     """Earlier conversations in short, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMemory:
+    """One kept memory as the person sees it."""
+
+    id: UUID
+    kind: str
+    text: str
+    persona_id: str
+    pinned: bool
+    confidence: float
+    source_message_ids: list[UUID]
+    created_at: datetime
 
 
 async def background(conn: Connection, user_id: UUID, persona_id: str, conversation_id: UUID) -> Background:
@@ -97,6 +111,33 @@ async def said(conn: Connection, user_id: UUID, *, containing: str = "", limit: 
         (user_id, pattern, limit),
     )
     return [Message(*row) async for row in cursor]
+
+
+async def kept(conn: Connection, user_id: UUID, *, containing: str = "", limit: int = 50) -> list[KeptMemory]:
+    """What is kept of the person and true now, pinned first, then newest, narrowed to a text it contains."""
+    pattern = "%" + containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    async with conn.cursor(row_factory=class_row(KeptMemory)) as cursor:
+        await cursor.execute(
+            """
+            select id, kind, text, persona_id, pinned, confidence, source_message_ids, created_at from memories
+            where user_id = %s and valid_to is null and forgotten_at is null and text ilike %s
+            order by pinned desc, created_at desc limit %s
+            """,
+            (user_id, pattern, limit),
+        )
+        return await cursor.fetchall()
+
+
+async def change_kept(
+    conn: Connection, user_id: UUID, memory_id: UUID, *, text: str | None = None, pinned: bool | None = None
+) -> bool:
+    """The person corrects or pins a kept memory; False when there is none by that id."""
+    cursor = await conn.execute(
+        "update memories set text = coalesce(%s, text), terms = coalesce(%s, terms), pinned = coalesce(%s, pinned),"
+        " made_by = case when %s::text is null then made_by else 'person' end where user_id = %s and id = %s",
+        (text, terms.pack(terms.analyse(text)) if text else None, pinned, text, user_id, memory_id),
+    )
+    return cursor.rowcount == 1
 
 
 async def rewrite(conn: Connection, *, user_id: UUID, message_id: UUID, text: str, vector: Vector) -> None:

@@ -49,6 +49,7 @@ create table recall_streams (
     persona_id text not null,
     next_seq integer not null default 1,
     packed_to integer not null default 0,
+    extracted_to integer not null default 0,
     primary key (user_id, persona_id)
 );
 

@@ -241,7 +241,8 @@ CREATE TABLE recall_streams (
     user_id uuid NOT NULL,
     persona_id text NOT NULL,
     next_seq integer DEFAULT 1 NOT NULL,
-    packed_to integer DEFAULT 0 NOT NULL
+    packed_to integer DEFAULT 0 NOT NULL,
+    extracted_to integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE referral_ledger (
