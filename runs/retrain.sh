@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Trains every head that is shipped, from the rows it was trained on, and says how each does on authors it had not seen.
+#
+#     bash runs/retrain.sh [OUT]          # OUT: var/retrain; src/undertone replaces the shipped heads
+#
+# Needs the `train` extra and the labelled rows: data/care here, openings and sentiment beside the repository
+# (UNDERTONE_SHARED_DATA may name another folder). About five minutes on two cores; the figures go to var/retrain/*.json. Same
+# rows, same heads, up to the last bit of half precision (a text's vector depends a little on its batch).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=${1:-var/retrain}
+data=${UNDERTONE_SHARED_DATA:-../shared/data}
+bin=.venv/bin
+export OMP_NUM_THREADS=1
+
+if [ ! -d "$data/openings" ]; then
+    echo "No labelled rows in $data: set UNDERTONE_SHARED_DATA to the folder that holds openings/ and sentiment/." >&2
+    exit 2
+fi
+mkdir -p "$out/signals/models" "$out/guardrails/models"
+figures=$(mktemp -d)
+trap 'rm -r "$figures"' EXIT
+
+openings=()
+for file in "$data"/openings/openings-{C,D,E,F,G}.jsonl; do openings+=(--data "$file"); done
+echo "user_type" >&2
+$bin/undertone train user_type "${openings[@]}" --out "$out/signals/models/user_type" --json >"$figures/user_type.json"
+echo "sentiment" >&2
+$bin/undertone train sentiment --data "$data/care/sentiment.jsonl" --data "$data/sentiment/vader_tweets.jsonl" \
+    --out "$out/signals/models" --json >"$figures/sentiment.json"
+echo "crisis, human, injection" >&2
+$bin/python -m undertone.guardrails.training data/care --out "$out/guardrails/models" >"$figures/guardrails.json"
+
+mkdir -p var/retrain
+cp "$figures"/*.json var/retrain/
+echo "Heads are in $out, figures in var/retrain." >&2
