@@ -1,4 +1,4 @@
-"""Facts, preferences, people and events in what somebody said, by careful rules: no model, and rather nothing than junk.
+"""Facts, preferences, people and events in what somebody said, by careful rules: rather nothing than junk.
 
     for fact in extract("My sister Ana lives in Porto", said_on): ...
 
@@ -17,8 +17,8 @@ RELATIONS = (
 )
 _NAME = r"(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)"
 _WHEN = (
-    r"\b(?:today|tonight|tomorrow|(?:on|this|next|last) (?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:next|last) (?:week|month"
-    r"|year)|in (?:january|february|march|april|may|june|july|august|september|october|november|december)|yesterday)\b"
+    r"\b(?:today|tonight|tomorrow|(?:on|this|next|last) (?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:next|last) (?:week"
+    r"|month|year)|in (?:january|february|march|april|may|june|july|august|september|october|november|december)|yesterday)\b"
 )
 _PLAY = re.compile(
     r"[*_~>]|\b(?:if|imagine|pretend|suppose|what if|would|could|as if|joke|kidding|said|says|asked)\b", re.I
