@@ -3,7 +3,8 @@
     choice = policy.choose(Inputs(...), previous="companion")
 
 Every strategy gets a score from the whole posterior over user types (not its peak alone), mood, engagement and care;
-the highest wins, and the previous one stays unless it is beaten by a margin. Care is not scored: it decides.
+the highest wins, and the previous one stays unless it is beaten by a margin. Care is not scored: it decides. Distress,
+loneliness, guilt and compulsion never lead to a strategy that may carry an offer.
 Revenue, price and spend are not inputs. Knows no database, no model and no prompt.
 """
 
@@ -87,6 +88,8 @@ def scores(inputs: Inputs) -> dict[str, float]:
     depth = max(0.0, LOW_MOOD - inputs.valence) / (1.0 + LOW_MOOD)
     found["comfort"] = COMFORT_WEIGHT * (0.5 + 0.5 * min(1.0, depth)) if inputs.valence < LOW_MOOD else 0.0
     found["lighten"] = LIGHTEN_SCORE if inputs.engagement == "losing" else 0.0
+    if inputs.valence < LOW_MOOD:  # nobody who is low is met in a way that could carry an offer
+        return {name: score for name, score in found.items() if CATALOGUE[name].offers == "never"}
     return found
 
 
