@@ -190,6 +190,15 @@ async def test_another_reply_takes_the_place_of_the_last(house: House, model: Sc
     assert len(said) == 4
 
 
+async def test_another_reply_does_not_read_the_same_words_twice(house: House, model: Scripted) -> None:
+    anna = house.person()
+    heard = await anna.say("It is so quiet here, I live alone.")
+    before = (await anna.get(f"/v1/users/{anna.name}"))["profile"]
+    assert before["messages"] == 1
+    await regenerate(house, anna, heard.turn)
+    assert (await anna.get(f"/v1/users/{anna.name}"))["profile"] == before
+
+
 async def test_only_whose_turn_it_is_gets_another_reply(house: House, model: Scripted) -> None:
     anna, bert = house.person(), house.person()
     conversation = await greet(anna)

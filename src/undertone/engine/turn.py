@@ -258,7 +258,8 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             )
         if live.logged:
             await store.drop_pieces(conn, user_id, begun.turn_id)
-        if draft.prepared and "typing" in begun.person.consents:
+        fresh = message.turn_id == begun.turn_id  # another reply reads no words twice
+        if draft.prepared and fresh and "typing" in begun.person.consents:
             await signals.save_profile(conn, user_id, draft.prepared.reading, now=begun.now)
         await _record_end(conn, draft, live, state, strategy)
         await care.after_reply(
