@@ -18,7 +18,10 @@ RELATIONS = (
 _NAME = r"(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)"
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-_WHEN = rf"\b(?:today|tonight|tomorrow|yesterday|(?:on|this|next|last) {_DAY}|(?:next|last) (?:week|month|year)|in {_MONTH})\b"
+_WHEN = (
+    r"\b(?:today|tonight|tomorrow|yesterday"
+    rf"|(?:on|this|next|last) {_DAY}|(?:next|last) (?:week|month|year)|in {_MONTH})\b"
+)
 _PLAY = re.compile(
     r"[*_~>]|\b(?:if|imagine|pretend|suppose|what if|would|could|as if|joke|kidding|said|says|asked)\b", re.I
 )
