@@ -10,6 +10,7 @@ import pytest
 from house import Event, House, Person, events_of, heard, open_house
 from scripted_model import Scripted
 from undertone.errors import ModelFailed
+from undertone.guardrails import disclosure
 from undertone.llm.embedder import MiniLM
 
 AWAY = ModelFailed("The model is away. Try again.")
@@ -217,6 +218,33 @@ async def test_a_reply_cut_off_by_a_dead_replica_is_replayed_and_said_to_be_inte
     assert retry.last.name == "turn.interrupted"
     assert await last_message(anna) == ("assistant", "The kettle sings.")
     assert (await anna.ended(turn))["state"] == "interrupted"
+
+
+async def test_a_notice_alone_is_no_answer_and_no_memory(house: House, model: Scripted, embedder: MiniLM) -> None:
+    bert, gates = house.person(), (asyncio.Event(), asyncio.Event())
+    model.will(gates[0], "Lost.")
+    async with bert.saying("What do you hear?", key="k8") as stream:
+        turn = (await anext(stream)).data["turn"]
+        assert (await until(stream, "text.delta")).data["text"].startswith(disclosure.notice("en"))
+    await house.engine.live.beat()
+    await orphan(house, turn)
+    gates[0].set()
+    other = Scripted()
+    other.will("It sings again. ", gates[1], "Lost as well.")
+    async with open_house(house.dsn, embedder, other) as survivor:
+        async with at(survivor, bert).saying("What do you hear?", key="k8") as stream:
+            assert (await anext(stream)).data["turn"] == turn
+            heard_again = ""
+            while "sings" not in heard_again:
+                heard_again += (await until(stream, "text.delta")).data["text"]
+        await survivor.engine.live.beat()
+        await orphan(house, turn)
+        gates[1].set()
+    ended = await bert.ended(turn)
+    assert heard_again.startswith(disclosure.notice("en")), "who asks again hears the notice again"
+    assert ended["state"] == "interrupted"
+    assert ended["text"] == disclosure.notice("en") + "\n\nIt sings again."
+    assert await last_message(bert) == ("assistant", "It sings again.")
 
 
 async def test_the_same_key_gets_the_same_turn_and_one_call_of_the_model(anna: Person, model: Scripted) -> None:

@@ -80,10 +80,11 @@ async def again(engine: Engine, who: people.Principal, user: str, known: Known) 
                 retry_after=store.REPLICA_SILENT_S,
             )
         unheard = row.state == "running" or (row.state == "interrupted" and row.reply_id is None and not row.problem)
-        if not unheard or await store.pieces_text(conn, row.user_id, row.turn_id):
+        if not unheard or await _logged(conn, row):
             return row
         if not await store.take_over(conn, row, engine.live.replica_id):
             raise Conflict("Another request took this turn up just now.", turn=str(row.turn_id), retry_after=1)
+        await store.drop_pieces(conn, row.user_id, row.turn_id)
         person = await people.standing(conn, who, user)
         message = await memory.get_message(conn, row.user_id, row.user_message_id)
         persona = await personas.get(conn, row.persona_id)
@@ -160,7 +161,7 @@ async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
     """Store what the piece log has of an orphaned turn, and close it."""
     if not await store.take_over(conn, row, engine.live.replica_id):
         return
-    text = (await store.pieces_text(conn, row.user_id, row.turn_id)).strip()
+    text = await _logged(conn, row)
     reply_id = uuid7() if text else None
     if reply_id is not None:
         _, now = await guardrails.load_care(conn, row.user_id)
@@ -191,6 +192,12 @@ async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
         problem=None,
     )
     await store.drop_pieces(conn, row.user_id, row.turn_id)
+
+
+async def _logged(conn: Connection, row: TurnRow) -> str:
+    """What the piece log has of a reply, without the notice it begins with."""
+    heard = await store.pieces_text(conn, row.user_id, row.turn_id)
+    return heard.removeprefix(str(row.why.get("notice") or "")).strip()
 
 
 async def _ended(conn: Connection, row: TurnRow) -> tuple[str, Frame]:

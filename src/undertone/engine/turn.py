@@ -106,7 +106,7 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
         persona_version=begun.persona.version,
         user_message_id=message.id,
         replica_id=engine.live.replica_id,
-        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict)},
+        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": _notice(begun)},
         now=begun.now,
     )
     happened: list[events.Event] = [
@@ -147,11 +147,9 @@ def reply(engine: Engine, begun: Begun) -> LiveTurn:
 
 async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     """The stretch between the two transactions, then the second one."""
-    draft = Draft(begun)
+    draft = Draft(begun, _notice(begun))
     try:
-        if begun.duties.disclose:
-            draft.notice = guardrails.disclosure.notice(begun.person.language or "en") + "\n\n"
-            live.push(draft.notice)
+        live.push(draft.notice)
         if begun.duties.say_crisis_words:
             live.push(_crisis_words(begun))
         else:
@@ -175,13 +173,13 @@ class Draft:
     """A reply in the making, as far as it got."""
 
     begun: Begun
+    notice: str
+    """The AI notice the reply begins with. It is said and logged, and is no part of what is remembered."""
     prepared: Prepared | None = None
     usage: Usage | None = None
     rail: str | None = None
     first_piece: float | None = None
     problem: UndertoneError | None = None
-    notice: str = ""
-    """The AI notice the reply begins with. It is said and logged, and is no part of what is remembered."""
 
 
 async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
@@ -315,6 +313,11 @@ async def _record_end(conn: Connection, draft: Draft, live: LiveTurn, state: str
         ("completion", usage.completion_tokens),
     ):
         observability.TOKENS.labels(model=usage.model or "none", kind=kind).inc(tokens)
+
+
+def _notice(begun: Begun) -> str:
+    """The AI notice that is due, with the space after it, or nothing."""
+    return guardrails.disclosure.notice(begun.person.language or "en") + "\n\n" if begun.duties.disclose else ""
 
 
 def _crisis_words(begun: Begun) -> str:
