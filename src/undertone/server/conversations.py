@@ -4,11 +4,11 @@ Thin over the memory room. Knows no ranking.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -124,6 +124,12 @@ class MemoryChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: str | None = Field(None, min_length=1, max_length=8000)
     pinned: bool | None = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        if self.text is None and self.pinned is None:
+            raise ValueError("give a new `text`, or `pinned` true or false")
+        return self
 
 
 class MemoryShown(BaseModel):
