@@ -37,13 +37,13 @@ log = observability.get_logger("app")
 
 
 def wire_privacy() -> None:
-    """Tell export and erase about every table that holds something about a person."""
-    register("events", events.export_events, events.erase_events)
+    """Tell export and erase about every table that holds something about a person; turns first, see `erase_person`."""
     for table, (export, erase) in {
         **store.HOLDINGS,
         **memory.HOLDINGS,
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,
+        "events": (events.export_events, events.erase_events),
     }.items():
         register(table, export, erase)
 

@@ -6,12 +6,14 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from house import Event, House, Person, events_of, heard, open_house
 from scripted_model import Scripted
 from undertone.errors import ModelFailed
 from undertone.guardrails import disclosure
 from undertone.llm.embedder import MiniLM
+from undertone.people import identity
 
 AWAY = ModelFailed("The model is away. Try again.")
 
@@ -309,19 +311,52 @@ async def test_who_is_erased_while_a_reply_is_written_leaves_nothing(
     model.will("The kettle sings. ", gate, "Now it is quiet.")
     async with anna.saying("What do you hear?") as stream:
         await until(stream, "text.delta")
-        async with house.db.connection() as conn:
-            found = await (
-                await conn.execute("select user_id from users where external_id = %s", [anna.name])
-            ).fetchone()
+        user_id = await id_of(house, anna)
         assert (await house.client.delete(f"/v1/users/{anna.name}")).status_code == 200
         gate.set()
         ending = [event async for event in stream][-1]
     assert ending.name == "turn.interrupted"
-    assert found is not None
+    await house.engine.live.beat()
+    assert await left_of(house, user_id) == {}
+
+
+async def test_who_is_erased_just_as_a_reply_ends_leaves_nothing(house: House, model: Scripted) -> None:
+    people = [house.person() for _ in range(12)]
+    gate = asyncio.Event()
+    for _ in people:
+        model.will("The kettle sings. ", gate, "Now it is quiet.")
+    talking = [asyncio.create_task(person.say("What do you hear?")) for person in people]
+    async with asyncio.timeout(30):
+        while len(model.requests) < len(people):
+            await asyncio.wait(talking, timeout=0.05)
+    ids = [await id_of(house, person) for person in people]
+    erasing = [asyncio.create_task(house.client.delete(f"/v1/users/{person.name}")) for person in people]
+    gate.set()
+    assert {(await answer).status_code for answer in erasing} == {200}
+    assert {(await told).last.name for told in talking} <= {"turn.done", "turn.interrupted"}
+    for user_id in ids:
+        assert await left_of(house, user_id) == {}
+
+
+async def id_of(house: House, person: Person) -> UUID:
     async with house.db.connection() as conn:
-        for table in ("messages", "turns", "turn_pieces", "events", "profiles", "care_states", "conversations"):
-            rows = await conn.execute(f"select count(*) from {table} where user_id = %s", [found[0]])
-            assert await rows.fetchone() == (0,), table
+        return (await identity.find_user(conn, str(person.name))).user_id
+
+
+async def left_of(house: House, user_id: UUID) -> dict[str, int]:
+    """Rows about somebody, by table, in every table that has a `user_id`."""
+    async with house.db.connection() as conn:
+        named = await conn.execute(
+            "select c.table_name from information_schema.columns c join information_schema.tables t using (table_name)"
+            " where c.column_name = 'user_id' and c.table_schema = 'public' and t.table_type = 'BASE TABLE'"
+        )
+        found: dict[str, int] = {}
+        for (table,) in await named.fetchall():
+            query = sql.SQL("select count(*) from {} where user_id = %s").format(sql.Identifier(table))
+            row = await (await conn.execute(query, [user_id])).fetchone()
+            if row and row[0]:
+                found[table] = row[0]
+        return found
 
 
 async def test_a_full_house_asks_to_wait(house: House, embedder: MiniLM) -> None:

@@ -135,7 +135,7 @@ class Live:
                 rows.append((live.user_id, live.turn_id, live.logged, live.text[live.logged :]))
                 upto.append((live, len(live.text)))
         async with transaction(self._pool) as conn:
-            await store.add_pieces(conn, rows)
+            await store.add_pieces(conn, self.replica_id, rows)
             for turn_id in await store.beat(conn, self.replica_id):
                 if (live := self._turns.get(turn_id)) is not None:
                     live.stop()

@@ -225,15 +225,20 @@ async def request_stop(conn: Connection, user_id: UUID, turn_id: UUID) -> None:
     )
 
 
-async def add_pieces(conn: Connection, rows: Iterable[tuple[UUID, UUID, int, str]]) -> None:
-    """Append pieces (user, turn, offset, text) of many turns in one statement."""
+async def add_pieces(conn: Connection, replica_id: UUID, rows: Iterable[tuple[UUID, UUID, int, str]]) -> None:
+    """Append pieces (user, turn, offset, text) of many turns in one statement.
+
+    Only of turns that are still this replica's: neither one taken over nor one whose person is being erased.
+    """
     columns = list(zip(*rows, strict=True))
     if not columns:
         return
     await conn.execute(
         "insert into turn_pieces (user_id, turn_id, offset_chars, text)"
-        " select * from unnest(%s::uuid[], %s::uuid[], %s::int[], %s::text[]) on conflict do nothing",
-        [list(column) for column in columns],
+        " select p.* from unnest(%s::uuid[], %s::uuid[], %s::int[], %s::text[])"
+        " as p (user_id, turn_id, offset_chars, text) join turns t using (user_id, turn_id)"
+        " where t.state = 'running' and t.replica_id = %s for key share of t on conflict do nothing",
+        [*map(list, columns), replica_id],
     )
 
 
