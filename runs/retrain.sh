@@ -26,7 +26,7 @@ for file in "$data"/openings/openings-{C,D,E,F,G}.jsonl; do openings+=(--data "$
 echo "user_type" >&2
 $bin/undertone train user_type "${openings[@]}" --out "$out/signals/models/user_type" --json >"$figures/user_type.json"
 echo "sentiment" >&2
-$bin/undertone train sentiment --data "$data/care/sentiment.jsonl" --data "$data/sentiment/vader_tweets.jsonl" \
+$bin/undertone train sentiment --data data/care/sentiment.jsonl --data data/care/sentiment-chat.jsonl \
     --out "$out/signals/models" --json >"$figures/sentiment.json"
 echo "crisis, human, injection" >&2
 $bin/python -m undertone.guardrails.training data/care --out "$out/guardrails/models" >"$figures/guardrails.json"

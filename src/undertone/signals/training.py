@@ -1,6 +1,6 @@
 """The heads this room ships, trained on the project's own rows: sentiment.
 
-    train_sentiment([Path("care/sentiment.jsonl"), Path("sentiment/vader_tweets.jsonl")], embed, out)
+    train_sentiment([Path("sentiment.jsonl"), Path("sentiment-chat.jsonl")], embed)
 
 User type is trained by `learning.training`, since any taxonomy is. Needs the `train` extra.
 """
@@ -19,9 +19,16 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
 def train_sentiment(paths: Sequence[Path], embed: Embed) -> LinearText:
-    """Fit the sentiment head on all rows of `paths`."""
+    """Fit the sentiment head on all rows of `paths`; each file counts as one author when the views are mixed."""
     from undertone.learning import fitting  # scikit-learn: only while training
 
-    rows = read_rows(paths, LABELS)
-    texts = [row.text for row in rows]
-    return fitting.fit_linear_text(texts, embed(texts), [row.label for row in rows])
+    rows = [(row, path.stem) for path in paths for row in read_rows([path], LABELS)]
+    texts = [row.text for row, _ in rows]
+    authors = [author for _, author in rows]
+    return fitting.fit_linear_text(
+        texts,
+        embed(texts),
+        [row.label for row, _ in rows],
+        groups=authors if len(set(authors)) > 1 else None,
+        dense_c=2.0,
+    )
