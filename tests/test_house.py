@@ -220,7 +220,8 @@ async def test_erase_and_export_reach_every_table_about_a_person(conn: Connectio
     tables = {name for (name,) in await cursor.fetchall()}
     assert len(tables) > 10
     assert tables - privacy.registered_tables() == set()
-    assert privacy.registered_tables() - tables <= {"zebra"}, "registered by a test of the register itself"
+    # The queue names a person by its lock; the zebra is registered by a test of the register itself.
+    assert privacy.registered_tables() - tables <= {"procrastinate_jobs", "zebra"}
 
 
 def test_the_architecture_lists_every_source_file() -> None:

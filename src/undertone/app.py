@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
-from undertone import __version__, events, guardrails, memory, observability, signals
+from undertone import __version__, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
 from undertone.engine import Engine, Live, care, personas, replay, store
@@ -44,6 +44,7 @@ def wire_privacy() -> None:
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,
         "events": (events.export_events, events.erase_events),
+        "procrastinate_jobs": (jobs.export_waiting, jobs.erase_waiting),
     }.items():
         register(table, export, erase)
 

@@ -148,6 +148,20 @@ async def work(resources: Resources, dsn: str, concurrency: int = 4) -> None:
         await asyncio.sleep(RESTART_PAUSE_S)
 
 
+async def export_waiting(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
+    """The jobs that wait under this person's lock."""
+    cursor = await conn.execute(
+        "select task_name, status::text from procrastinate_jobs where lock = %s order by id", (str(user_id),)
+    )
+    return [{"job": name, "status": status} for name, status in await cursor.fetchall()]
+
+
+async def erase_waiting(conn: Connection, user_id: UUID) -> int:
+    """Delete this person's jobs, done, failed or waiting; one that runs right now finds nobody and ends."""
+    cursor = await conn.execute("delete from procrastinate_jobs where lock = %s and status <> 'doing'", (str(user_id),))
+    return cursor.rowcount
+
+
 async def queue_health(conn: Connection) -> QueueHealth:
     """Count the jobs by state and find how long the oldest has waited past its time."""
     counts = await conn.execute("select status::text, count(*) from procrastinate_jobs group by status")

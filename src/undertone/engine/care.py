@@ -9,7 +9,7 @@ Knows which room does what, and nothing of how.
 from datetime import UTC, datetime
 from uuid import UUID
 
-from undertone import events, jobs, memory
+from undertone import events, jobs, memory, people
 from undertone.db import transaction
 from undertone.engine import store
 from undertone.resources import Connection, Resources
@@ -35,7 +35,8 @@ async def after_turn(resources: Resources, *, user_id: str, persona_id: str, rem
     await _embed_new(resources, person)
     if remembers:
         async with transaction(resources.db) as conn:
-            await memory.consolidate(conn, person, persona_id)
+            if await people.hold_user(conn, person):
+                await memory.consolidate(conn, person, persona_id)
 
 
 async def _embed_new(resources: Resources, person: UUID) -> None:

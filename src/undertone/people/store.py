@@ -356,6 +356,12 @@ async def lock_user(conn: Connection, user_id: UUID) -> bool:
     return cursor.rowcount == 1
 
 
+async def hold_user(conn: Connection, user_id: UUID) -> bool:
+    """Keep the person from being erased until the transaction ends, side by side with others; False when erased."""
+    cursor = await conn.execute("select from users where user_id = %s for key share", (user_id,))
+    return cursor.rowcount == 1
+
+
 async def _dicts(conn: Connection, query: LiteralString, user_id: UUID) -> list[dict[str, Any]]:
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, (user_id,))
