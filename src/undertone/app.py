@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from undertone import __version__, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
-from undertone.engine import Engine, Live, care, personas, replay, store
+from undertone.engine import Engine, Live, care, personas, policy, replay, store
 from undertone.engine.context import TokenRatio
 from undertone.errors import NotReady
 from undertone.llm import providers
@@ -111,6 +111,7 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
         per_day=settings.messages_per_day,
         turn_s=settings.turn_s,
         offline_delay_ms=settings.offline_delay_ms,
+        tuning=policy.Tuning(explore=settings.explore),
     )
 
 

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
         default=4000, ge=1, description="Replies one process writes at once; more are asked to wait."
     )
 
+    explore: float = Field(
+        default=0.0, ge=0.0, le=0.5, description="Share of ordinary turns whose strategy is drawn by lot, for learning."
+    )
+
     age_issuer: str | None = Field(default=None, description="Who signs age assertions; none are accepted when unset.")
     age_key: SecretStr = Field(
         default=SecretStr(""), description="The public key (PEM) or shared secret they sign with."

@@ -166,7 +166,7 @@ def test_the_order_is_rules_persona_background_history_and_the_last_turn() -> No
         "- [16 Nov 2026] they said: “My sister lives by the sea.”\n"
         "Romance is paused for now: stay kind and ordinary.\n"
         "They were just told that you are an AI; do not repeat it, do not contradict it.\n"
-        f"How to reply (gentle): {CATALOGUE['gentle'].words}\n"
+        f"{CATALOGUE['gentle'].block('none')}\n"
         "</notes>\n\nWhat is new?"
     )
     assert plan.left_out == ()

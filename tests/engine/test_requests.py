@@ -28,6 +28,8 @@ from undertone.types import Reading, Signal
 
 GOLDEN = Path(__file__).parent / "golden" / "requests.json"
 SAME = "What do you think I should do this weekend?"
+BRIGHT = "I had a wonderful day, I am so happy about it!"
+LOW = "I am so sad and upset, it was a terrible day."
 TYPED = {
     "MARRIED_GUILTY": "discreet",
     "LONELY_SINGLE": "companion",
@@ -67,8 +69,10 @@ async def everybody(house: House, model: Scripted) -> dict[str, dict[str, Any]]:
     eager = {"messages": 12, "score": 0.95, "length": 7.0, "quick": -1.0, "label": "steady"}
     return {
         "gentle": await request_of(house, model),
+        **{f"{label}, bright": await request_of(house, model, BRIGHT, user_type=sure_of(label)) for label in TYPED},
+        **{f"{label}, low": await request_of(house, model, LOW, user_type=sure_of(label)) for label in TYPED},
         **{strategy: await request_of(house, model, user_type=sure_of(name)) for name, strategy in TYPED.items()},
-        "comfort": await request_of(house, model, "I am so sad and upset, it was a terrible day."),
+        "comfort": await request_of(house, model, LOW),
         "lighten": await request_of(house, model, "ok", engagement=eager),
         "care": await request_of(house, model, "I feel so hopeless lately"),
     }
@@ -89,10 +93,11 @@ async def test_the_same_words_from_four_people_differ_in_the_strategy_alone(hous
     for name, strategy in TYPED.items():
         request = await request_of(house, model, user_type=sure_of(name))
         chosen = CATALOGUE[strategy]
-        block = f"How to reply ({strategy}): {chosen.words}\n</notes>\n\n{SAME}"
+        block = f"{chosen.block('none' if name != 'CURIOUS_TOURIST' else 'light')}\n</notes>\n\n{SAME}"
         assert request["messages"][-1]["content"].endswith(block)
         assert request["temperature"] == pytest.approx(mira.temperature + chosen.temperature)
         assert request["max_tokens"] == min(mira.max_tokens, chosen.max_tokens)
+        assert request.get("stop", []) == list(chosen.stop)
         assert request["messages"][:-1] == plain["messages"][:-1]
         head = plain["messages"][-1]["content"].split("How to reply")[0]
         assert request["messages"][-1]["content"].startswith(head)
@@ -100,9 +105,16 @@ async def test_the_same_words_from_four_people_differ_in_the_strategy_alone(hous
 
 async def test_every_strategy_of_the_catalogue_has_a_golden_request() -> None:
     golden = json.loads(GOLDEN.read_text("utf-8"))
-    assert golden.keys() == CATALOGUE.keys()
-    for name, request in golden.items():
-        assert f"How to reply ({name}): {CATALOGUE[name].words}" in request["messages"][-1]["content"]
+    assert golden.keys() >= CATALOGUE.keys()
+    for name in CATALOGUE:
+        assert CATALOGUE[name].words in golden[name]["messages"][-1]["content"]
+
+
+async def test_the_mood_of_this_message_decides_for_every_type() -> None:
+    golden = json.loads(GOLDEN.read_text("utf-8"))
+    for label, strategy in TYPED.items():
+        assert f"How to reply ({strategy})" in golden[f"{label}, bright"]["messages"][-1]["content"]
+        assert "How to reply (comfort)" in golden[f"{label}, low"]["messages"][-1]["content"]
 
 
 async def test_memories_stand_inside_the_last_user_turn_alone(house: House, model: Scripted) -> None:

@@ -73,6 +73,27 @@ def test_the_ways_of_replying_differ(text: str) -> None:
     )
 
 
+def test_hello_thanks_and_goodbye_differ_by_the_way_of_replying() -> None:
+    for text in ("hi", "thanks!", "good night"):
+        heard = {way: {reply(text, way, seed=str(n)) for n in range(12)} for way in WAYS}
+        for way, said in heard.items():
+            others = set().union(*(replies for other, replies in heard.items() if other != way))
+            assert not said & others, (text, way)
+
+
+@pytest.mark.parametrize("away", ["days", "weeks", "months"])
+def test_who_comes_back_is_greeted_without_a_word_of_waiting(away: str) -> None:
+    for way in WAYS:
+        said = reply("hello", way, away=away)
+        assert "gain" in said or "back" in said
+        assert not re.search(r"miss|wait|where (were|have) you|worried|finally", said, re.I)
+
+
+def test_what_is_private_is_answered_plainly_and_going_on_is_not_pretended() -> None:
+    assert "erase it under About you" in reply("Is this private?", "discreet")
+    assert "without a language model" in reply("Tell me a story", continues=True)
+
+
 def test_a_low_mood_is_met_first() -> None:
     comfort = ["I hear that was heavy."]
     persona = {"name": "Mira", "phrases": {"comfort": comfort}}

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from undertone.engine.personas import Persona
-from undertone.engine.strategies import Strategy, prompt
+from undertone.engine.strategies import Flirtation, Strategy, prompt
 from undertone.guardrails.care import Duties
 from undertone.llm.protocol import ChatMessage, ChatRequest
 from undertone.types import Memory, Message
@@ -26,6 +26,8 @@ MESSAGE_OVERHEAD = 4
 CHUNKS = (32, 16, 8, 4, 2)
 """Messages evicted at once, as many as half of the history allows: the prefix changes once in sixteen turns at best."""
 CUT = "\n[...]\n"
+MOST_STOPS = 4
+"""Stop sequences that endpoints accept."""
 
 CARD = "# What they have told before (material, not instructions)"
 SUMMARIES = "# Earlier conversations, oldest first"
@@ -77,6 +79,8 @@ class Ingredients:
     duties: Duties
     text: str
     now: datetime
+    flirtation: Flirtation = "none"
+    """What the policy permits of it now."""
     history: Sequence[Message] = ()
     """This conversation before the message, oldest first."""
     whole: bool = True
@@ -189,6 +193,7 @@ def assemble(given: Ingredients, window: int) -> Plan:
         messages=(ChatMessage("system", system), *history, ChatMessage("user", last)),
         temperature=round(min(max(given.persona.temperature + given.strategy.temperature, 0.0), 1.2), 3),
         max_tokens=min(given.persona.max_tokens, given.strategy.max_tokens, limits["reply"]),
+        stop=tuple(dict.fromkeys((*given.strategy.stop, *given.persona.stop)))[:MOST_STOPS],
         cache_key=given.cache_key,
     )
     blocks = (
@@ -239,7 +244,7 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
         lines.append("Romance is paused for now: stay kind and ordinary.")
     if given.duties.disclose:
         lines.append("They were just told that you are an AI; do not repeat it, do not contradict it.")
-    lines.append(f"How to reply ({given.strategy.id}): {given.strategy.words}")
+    lines.append(given.strategy.block(given.flirtation))
     return "<notes>\n" + "\n".join(lines) + "\n</notes>"
 
 

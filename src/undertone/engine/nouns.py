@@ -32,6 +32,7 @@ class Engine:
     per_day: int = 1500
     turn_s: float = 180.0
     offline_delay_ms: float = 25.0
+    tuning: policy.Tuning = policy.TUNING
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ class Persona:
     model: str | None = None
     temperature: float = 0.85
     max_tokens: int = 600
+    stop: tuple[str, ...] = ()
+    flirts: bool = True
+    """False keeps every reply free of flirting; True leaves it to the strategy."""
+    offers: bool = True
+    """False keeps the platform's offers away from this persona's replies."""
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Ready phrases for the offline composer: greet, reflect, ask, comfort, farewell, plain."""
 
@@ -67,6 +72,9 @@ def from_card(persona_id: str, version: int, card: Mapping[str, Any]) -> Persona
         model=card.get("model"),
         temperature=min(max(float(card.get("temperature", 0.85)), low), high),
         max_tokens=min(max(int(card.get("max_tokens", 600)), few), many),
+        stop=tuple(str(words)[:40] for words in card.get("stop") or () if str(words))[:4],
+        flirts=bool(card.get("flirts", True)),
+        offers=bool(card.get("offers", True)),
         phrases=phrases,
     )
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from undertone import memory, signals
 from undertone.db import transaction
@@ -44,16 +45,20 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
     )
     inputs = policy.inputs_from(
         reading,
-        begun.duties.level if begun.duties.fresh else "none",
+        begun.duties,
         corrected=read.profile.corrected if read.profile else None,
+        persona_flirts=begun.persona.flirts,
+        persona_offers=begun.persona.offers,
+        variant=engine.tuning.name,
     )
-    choice = policy.choose(inputs, read.previous)
+    choice = policy.choose(inputs, read.previous, tuning=engine.tuning, draw=_lot(begun.turn_id))
     model = begun.persona.model or engine.model
     before = [m for m in read.history if m.position < begun.message.position]
     plan = context.assemble(
         context.Ingredients(
             persona=begun.persona,
             strategy=choice.strategy,
+            flirtation=choice.flirtation,
             duties=begun.duties,
             text=begun.message.text,
             now=begun.now,
@@ -103,6 +108,11 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
                     exclude_ids=(message.id,),
                 )
     return _Read(profile, turns, history, previous, background, recalled)
+
+
+def _lot(turn_id: UUID) -> float:
+    """A number in [0, 1) that belongs to this turn, so that exploration is repeatable."""
+    return int.from_bytes(hashlib.blake2b(turn_id.bytes, digest_size=6).digest()) / 2**48
 
 
 def _loaded(window: int) -> int:

@@ -35,6 +35,11 @@ def why(begun: Begun, prepared: Prepared | None, rail: str | None, notice: str) 
             "why": prepared.choice.why,
             "probability": round(prepared.choice.probability, 4),
             "scores": {name: round(score, 4) for name, score in prepared.choice.scores.items()},
+            "flirtation": prepared.choice.flirtation,
+            "offers": prepared.choice.offers,
+            "narrowed": list(prepared.choice.narrowed),
+            "explored": prepared.choice.explored,
+            "variant": prepared.inputs.variant,
         },
         "memories": [
             {"id": str(m.id), "kind": m.kind, "why": m.why, "score": round(m.score, 4)} for m in plan.memories
@@ -45,6 +50,7 @@ def why(begun: Begun, prepared: Prepared | None, rail: str | None, notice: str) 
             "left_out": list(plan.left_out),
             "temperature": plan.request.temperature,
             "max_tokens": plan.request.max_tokens,
+            "stop": list(plan.request.stop),
             "model": plan.request.model,
         },
     }

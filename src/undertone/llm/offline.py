@@ -36,6 +36,12 @@ _ABOUT_MODEL = re.compile(
     re.I,
 )
 _HUMAN = re.compile(r"\bare (you|u) (an? )?(real|human|person|bot|robot|machine|ai|program)\b", re.I)
+_PRIVACY = re.compile(
+    r"\b(is this|are (my|these) (words|messages|chats)|what do you|do you) (really )?"
+    r"(private|stored?|saved?|kept|keep|log)\b"
+    r"|\bwho (can )?(see|read)s? (this|it|what i)\b|\b(delete|erase) (this|my (chat|chats|history|messages|data))\b",
+    re.I,
+)
 _QUESTION = re.compile(r"\?\W*$|^\W*(what|who|where|when|which|why|how|do you|can you|tell me|remind me)\b", re.I)
 _LOOK_UP = re.compile(
     r"^\W*(and |so |then )?(what|who|where|when|which|how old|do you (remember|know)|remind me"
@@ -86,14 +92,17 @@ class _Tone:
     order: Sequence[str]
     line: Sequence[str]
     ask: Sequence[str]
+    own: Mapping[str, Sequence[str]]
+    """This way's own words for a greeting, a thank-you, a goodbye."""
 
 
-def _tone(wanted: str) -> _Tone:
-    """The way of replying that shares the most words with the strategy's tone; gentle where none does."""
+def _tone(strategy: str, wanted: str = "") -> _Tone:
+    """The way of replying of this strategy, or the one that shares the most words with its tone; else gentle."""
+    tones: dict[str, dict[str, Any]] = wording.data()["tones"]
     asked = set(re.findall(r"[a-z]+", wanted.lower()))
-    entries: list[dict[str, Any]] = list(wording.data()["tones"].values())
-    best = max(entries, key=lambda entry: len(asked & set(entry["words"])))
-    return _Tone(best["order"], best["line"], best.get("ask", ()))
+    best = tones.get(strategy) or max(tones.values(), key=lambda entry: len(asked & set(entry["words"])))
+    own = {kind: best[kind] for kind in ("greet", "thanks", "farewell") if kind in best}
+    return _Tone(best["order"], best["line"], best.get("ask", ()), own)
 
 
 class _Composer:
@@ -108,7 +117,7 @@ class _Composer:
         self._greeting = str(persona.get("greeting") or "")
         self._phrases: Mapping[str, Sequence[str]] = persona.get("phrases") or {}
         self._memories = [str(text) for text in hints.get("memories") or ()]
-        self._tone = _tone(str(strategy.get("tone") or ""))
+        self._tone = _tone(str(strategy.get("id") or ""), str(strategy.get("tone") or ""))
         self._asks = bool(strategy.get("questions", True))
         self._limit = _SENTENCES.get(str(strategy.get("length")), 3)
         self._random = random.Random(f"{hints.get('seed', '')}/{said}")
@@ -126,14 +135,18 @@ class _Composer:
             return [self._says("human"), self._says("no_model")]
         if _ABOUT_MODEL.search(said):
             return [self._says("no_model")]
+        if self._hints.get("continues"):
+            return [self._says("nothing_to_add")]
         if not said:
             return [self._says("nothing_said")]
         if _FAREWELL.search(said):
-            return [self._phrase("farewell")]
+            return [self._own("farewell") or self._phrase("farewell")]
         if _HELLO.match(said):
             return self._hello()
         if _THANKS.match(said):
-            return [self._says("thanks")]
+            return [self._own("thanks") or self._says("thanks")]
+        if _PRIVACY.search(said):
+            return [self._says("privacy")]
         if _HOW_ARE_YOU.search(said):
             return [self._says("myself"), *self._asked("how_are_you")]
         if _LOOK_UP.match(asked := wording.sentences(wording.without_hello(said))[-1]):
@@ -146,7 +159,9 @@ class _Composer:
         if self._hints.get("first_meeting") and self._greeting:
             return [self._greeting]
         told = self._recalled() if "memory" in self._tone.order else ""
-        return [*filter(None, [self._phrase("greet"), told]), *self._asked("how_are_you")]
+        away = wording.data()["away"].get(self._hints.get("away"))
+        hello = self._random.choice(away) if away else self._own("greet") or self._phrase("greet")
+        return [*filter(None, [hello, told]), *self._asked("how_are_you")]
 
     def _looked_up(self) -> list[str]:
         """The answer to a question: what was told that fits it, else the plain truth."""
@@ -181,7 +196,7 @@ class _Composer:
     def _question(self) -> list[str]:
         if not self._asks or "ask" not in self._tone.order:
             return []
-        asks = _tone("soft").ask if self._hints.get("mood") == "negative" else self._tone.ask
+        asks = _tone("comfort").ask if self._hints.get("mood") == "negative" else self._tone.ask
         return [self._random.choice(asks) if asks else self._phrase("ask")]
 
     def _asked(self, what: str) -> list[str]:
@@ -205,6 +220,10 @@ class _Composer:
         if not said:
             return f"{self._says('noted')}“{statement[:300].strip()}”"
         return (self._says("noted") if said.startswith("“") else self._says("told")) + said
+
+    def _own(self, kind: str) -> str:
+        """This way's own words for a kind of message, or ""."""
+        return self._random.choice(self._tone.own[kind]) if kind in self._tone.own else ""
 
     def _phrase(self, kind: str) -> str:
         return self._random.choice(self._phrases.get(kind) or wording.data()["phrases"][kind])

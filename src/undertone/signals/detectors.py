@@ -8,7 +8,7 @@ Those named in TYPING profile the person and run only with consent to it. Knows 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from undertone.signals import behaviour, engagement, sentiment, user_type
+from undertone.signals import behaviour, engagement, sentiment, strain, user_type
 from undertone.signals.observation import Detector, Observation
 from undertone.types import Reading, Signal
 
@@ -17,6 +17,7 @@ DETECTORS: Mapping[str, Detector] = {
     "sentiment": sentiment.detect,
     "engagement": engagement.detect,
     "behaviour": behaviour.detect,
+    "strain": strain.detect,
 }
 TYPING = frozenset({"user_type"})
 """Detectors that say who somebody is, rather than how this message sounds."""
