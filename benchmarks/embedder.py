@@ -61,7 +61,7 @@ async def crowd(embedder: MiniLM, people: int, seconds: float) -> dict[str, floa
 def parity(embedder: MiniLM, sample: list[str]) -> dict[str, float]:
     """Cosine to the float32 forward pass of the same weights."""
     sys.path.insert(0, str(ROOT / "tests" / "llm"))
-    from test_embedder import TEXTS, Reference
+    from test_embedder import TEXTS, Reference  # pyright: ignore[reportMissingImports]
 
     reference = Reference()
     chosen = [*sample, *TEXTS]

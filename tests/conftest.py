@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from house import House, open_house
 from scripted_model import Scripted
@@ -78,7 +79,7 @@ def dsn(server: Embedded, new_database: Callable[..., str], migrated_template: s
     fresh = new_database(migrated_template)
     yield fresh
     with psycopg.connect(dsn_of(server.home, "postgres"), autocommit=True) as admin:
-        name = psycopg.conninfo.conninfo_to_dict(fresh)["dbname"]
+        name = conninfo_to_dict(fresh)["dbname"]
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(str(name))))
 
 

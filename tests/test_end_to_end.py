@@ -98,7 +98,7 @@ class Program:
         embedded = postgres.start(self.folder / "postgres")
         try:
             with psycopg.connect(embedded.dsn) as conn:
-                return conn.execute(query, values).fetchall()
+                return conn.execute(query, values).fetchall()  # pyright: ignore[reportArgumentType]
         finally:
             embedded.stop()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ async def runs(db: Pool) -> None:
 
 
 @asynccontextmanager
-async def working(db: Pool, dsn: str, concurrency: int = 4) -> AsyncIterator[None]:
+async def working(db: Pool, dsn: str, concurrency: int = 4) -> AsyncGenerator[None]:
     nothing = cast(Any, None)
     resources = Resources(db=db, chat=nothing, embed=nothing, recall_embed=nothing)
     worker = asyncio.create_task(work(resources, dsn, concurrency))
@@ -61,7 +61,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 async def rows(db: Pool, query: str) -> list[Any]:
     async with db.connection() as conn:
-        return await (await conn.execute(query)).fetchall()
+        return await (await conn.execute(query)).fetchall()  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 async def waiting(db: Pool, name: str) -> int:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -152,7 +153,7 @@ def test_after_a_killed_server_the_next_start_recovers(data_dir: Path, user: Use
 
 def test_a_reused_pid_is_neither_trusted_nor_signalled(data_dir: Path) -> None:
     home = home_of(data_dir)
-    account = {"user": home.account.uid, "group": home.account.gid} if home.account else {}
+    account: dict[str, Any] = {"user": home.account.uid, "group": home.account.gid} if home.account else {}
     with subprocess.Popen(["sleep", "600"], **account) as innocent:
         stale = home.data / "postmaster.pid"
         stale.write_text(f"{innocent.pid}\n{home.data}\n1700000000\n5432\n{home.sockets}\n\n  1 1\nready\n")

@@ -92,7 +92,7 @@ async def test_a_conversation_is_routed_to_its_cache_in_each_dialect(
     field: str | None,
 ) -> None:
     family = catalogue.family_of(address)
-    monkeypatch.setattr(catalogue, "family_of", lambda _: family)
+    monkeypatch.setattr(catalogue, "family_of", lambda _: family)  # pyright: ignore[reportUnknownLambdaType]
     endpoint.plays(endpoint.says("ok"))
     await hear(connect(), ChatRequest("m", REQUEST.messages, cache_key="conversation-1"))
     assert endpoint.headers[0].get("x-grok-conv-id") == header

@@ -50,7 +50,7 @@ async def test_an_erasure_that_fails_changes_nothing(conn: Connection, monkeypat
         raise TimeoutError
 
     anna = await somebody(conn, "anna")
-    monkeypatch.setattr(privacy, "_holdings", dict(privacy._holdings))
+    monkeypatch.setattr(privacy, "_holdings", dict(privacy._holdings))  # pyright: ignore[reportPrivateUsage]
     privacy.register("zebra", export, fail)
     with pytest.raises(TimeoutError):
         await privacy.erase_person(conn, anna)
@@ -74,7 +74,7 @@ def test_a_table_is_registered_by_one_room_only(monkeypatch: pytest.MonkeyPatch)
     async def erase(conn: Connection, user_id: UUID) -> int:
         return 0
 
-    monkeypatch.setattr(privacy, "_holdings", dict(privacy._holdings))
+    monkeypatch.setattr(privacy, "_holdings", dict(privacy._holdings))  # pyright: ignore[reportPrivateUsage]
     privacy.register("zebra", export, erase)
     privacy.register("zebra", export, erase)
     assert "zebra" in privacy.registered_tables()

@@ -130,7 +130,7 @@ async def test_any_language_and_emoji_go_through(house: House, model: Scripted) 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("key", ["wrong", "ut_000000000000_" + "0" * 48, "utp_" + "0" * 32 + "_" + "0" * 48, "", "é"])
 async def test_a_wrong_key(house: House, door: str, key: str) -> None:
-    headers = {"Authorization": f"Bearer {key}".encode()}
+    headers = [(b"Authorization", f"Bearer {key}".encode())]
     found = refused(await house.client.post(door, json=house.person().body("Hello."), headers=headers), 401)
     assert found["code"] == "unauthenticated"
 

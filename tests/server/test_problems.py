@@ -123,7 +123,7 @@ async def test_a_database_that_is_away_is_worth_another_try(shop: httpx.AsyncCli
 
 
 async def test_what_postgresql_cannot_hold_is_the_callers_mistake(shop: httpx.AsyncClient, db: Pool) -> None:
-    app = cast(FastAPI, cast(httpx.ASGITransport, shop._transport).app)
+    app = cast(FastAPI, cast(httpx.ASGITransport, shop._transport).app)  # pyright: ignore[reportPrivateUsage]
 
     @app.get("/search")
     async def search(words: str) -> None:

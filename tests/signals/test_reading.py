@@ -1,6 +1,8 @@
 """Reading a person: what each detector says, that consent decides whether they are typed, and that nothing flaps."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +24,9 @@ def observe(embedder: MiniLM, *texts: str, apart_s: float = 60.0, at: datetime =
 
 
 def read_all(turns: list[Observation], **kwargs: bool):
-    state = None
-    for n in range(1, len(turns) + 1):
-        reading = read(turns[:n], state, **kwargs)
-        state = reading.state
+    reading = read(turns[:1], None, **kwargs)
+    for n in range(2, len(turns) + 1):
+        reading = read(turns[:n], reading.state, **kwargs)
     return reading
 
 
@@ -87,7 +88,7 @@ def test_coming_back_after_weeks_is_seen(embedder: MiniLM) -> None:
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=30))
 def test_engagement_stays_in_bounds_and_needs_a_baseline(lengths: list[int]) -> None:
     vector = np.zeros(384, np.float32)
-    state: dict = {}
+    state: Mapping[str, Any] = {}
     for n, length in enumerate(lengths):
         signal, state = engagement.detect([Observation("a" * length, vector, NOON)], state)
         assert 0 <= signal.score <= 1
