@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from undertone import __version__, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
-from undertone.engine import Engine, Live, care, personas, policy, replay, store
+from undertone.engine import Engine, Live, care, personas, policy, replay, sent_store, store
 from undertone.engine.context import TokenRatio
 from undertone.errors import NotReady
 from undertone.llm import providers
@@ -40,6 +40,7 @@ def wire_privacy() -> None:
     """Tell export and erase about every table that holds something about a person; turns first, see `erase_person`."""
     for table, (export, erase) in {
         **store.HOLDINGS,
+        **sent_store.HOLDINGS,
         **memory.HOLDINGS,
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,

@@ -100,6 +100,17 @@ class ConversationClosed(Event):
     messages: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryChanged(Event):
+    """What is held about a person was changed by hand, or deleted when the time to take that back was over."""
+
+    change: str
+    """add, edit, pin, unpin, forget, merge, undo or delete."""
+    memory_ids: list[UUID]
+    made_by: str
+    """person, operator or clock."""
+
+
 KINDS: tuple[type[Event], ...] = (
     TurnStarted,
     TurnFinished,
@@ -107,6 +118,7 @@ KINDS: tuple[type[Event], ...] = (
     NoticeShown,
     ReplyReported,
     ConversationClosed,
+    MemoryChanged,
 )
 
 

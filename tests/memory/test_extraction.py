@@ -7,6 +7,7 @@ import pytest
 
 from undertone import memory
 from undertone.db import Connection
+from undertone.errors import NotFound
 from undertone.memory.extraction import extract
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -99,10 +100,11 @@ async def test_forgetting_the_words_forgets_the_fact(conn: Connection) -> None:
 async def test_a_pin_and_a_correction_by_the_person(conn: Connection) -> None:
     user = uuid4()
     kept = await memory.keep(conn, user, "mira", "I take my tea black", now=NOW)
-    assert await memory.change_kept(conn, user, kept, text="I take my tea with milk", pinned=True)
+    await memory.edit(conn, user, kept, text="I take my tea with milk", pinned=True, now=NOW)
     (fact,) = await memory.kept(conn, user)
     assert (fact.text, fact.pinned) == ("I take my tea with milk", True)
-    assert not await memory.change_kept(conn, uuid4(), kept, pinned=False)
+    with pytest.raises(NotFound):
+        await memory.edit(conn, uuid4(), kept, pinned=False, now=NOW)
 
 
 async def test_a_closed_conversation_gets_title_and_summary(conn: Connection) -> None:

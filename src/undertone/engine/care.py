@@ -11,7 +11,7 @@ from uuid import UUID
 
 from undertone import events, jobs, memory, people
 from undertone.db import transaction
-from undertone.engine import store
+from undertone.engine import forgetting, store
 from undertone.resources import Connection, Resources
 
 
@@ -72,6 +72,13 @@ async def sum_up_conversations(resources: Resources) -> None:
     for user_id, conversation_id in waiting:
         async with transaction(resources.db) as conn:
             await memory.summarise(conn, user_id, conversation_id)
+
+
+@jobs.job("delete_forgotten", timetable="11 * * * *")
+async def delete_forgotten(resources: Resources) -> None:
+    """Delete for good what was forgotten longer ago than it can be taken back."""
+    async with transaction(resources.db) as conn:
+        await forgetting.delete_forgotten(conn, now=datetime.now(UTC))
 
 
 @jobs.job("drop_old_keys", timetable="23 3 * * *")

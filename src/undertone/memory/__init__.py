@@ -5,20 +5,19 @@ message = await memory.append(conn, user_id=..., conversation_id=conversation.id
 found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
-from undertone.memory.consolidation import consolidate, keep, summarise
+from undertone.memory.changes import UNDO_FOR, Moment, delete_forgotten, edit, forget, hide, keep, merge, moments, undo
+from undertone.memory.changes_store import as_of
+from undertone.memory.consolidation import consolidate, summarise
 from undertone.memory.held_store import (
     HOLDINGS,
     Background,
     background,
-    change_kept,
     close_idle,
-    forget,
-    kept,
     rewrite,
-    said,
     texts,
     without_vector,
 )
+from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
 from undertone.memory.kept_store import unsummarised
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
@@ -39,25 +38,39 @@ from undertone.memory.store import (
 
 __all__ = [
     "HOLDINGS",
+    "UNDO_FOR",
+    "After",
     "Background",
     "Conversation",
+    "Held",
+    "Moment",
+    "Place",
+    "Search",
     "UserTurn",
     "append",
+    "as_of",
     "background",
-    "change_kept",
     "close_conversation",
     "close_idle",
     "consolidate",
     "deactivate_from",
+    "delete_forgotten",
+    "edit",
     "find_conversation",
+    "find_held",
     "forget",
     "get_conversation",
+    "get_held",
     "get_message",
+    "hide",
     "history",
     "keep",
     "kept",
     "list_conversations",
+    "merge",
+    "moments",
     "open_conversation",
+    "places",
     "recall",
     "recent_user_turns",
     "rewrite",
@@ -65,6 +78,7 @@ __all__ = [
     "set_vector",
     "summarise",
     "texts",
+    "undo",
     "unsummarised",
     "without_vector",
 ]

@@ -7,7 +7,6 @@ Both are harmless to run twice and need no model. Knows no job and no prompt.
 """
 
 import re
-from datetime import datetime
 from uuid import UUID
 
 from undertone.memory import kept_store, store
@@ -48,22 +47,6 @@ async def consolidate(conn: Connection, user_id: UUID, persona_id: str) -> int:
     if messages:
         await kept_store.mark_read(conn, user_id, persona_id, messages[-1].seq)
     return new
-
-
-async def keep(conn: Connection, user_id: UUID, persona_id: str, text: str, *, now: datetime) -> UUID:
-    """Keep something because the person asked for it; returns its id."""
-    return await kept_store.add(
-        conn,
-        user_id=user_id,
-        persona_id=persona_id,
-        kind="fact",
-        text=text,
-        subject="",
-        confidence=1.0,
-        source=None,
-        at=now,
-        made_by="person",
-    )
 
 
 async def summarise(conn: Connection, user_id: UUID, conversation_id: UUID) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from undertone.errors import NotFound
-from undertone.memory import index, terms
+from undertone.memory import changes_store, index, terms
 from undertone.memory.store import Conversation
 from undertone.memory.vectors import to_halfvec
 from undertone.resources import Connection
@@ -31,20 +31,6 @@ class Background:
     """What is kept of the person, a line each."""
     summaries: tuple[str, ...] = ()
     """Earlier conversations in short, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptMemory:
-    """One kept memory as the person sees it."""
-
-    id: UUID
-    kind: str
-    text: str
-    persona_id: str
-    pinned: bool
-    confidence: float
-    source_message_ids: list[UUID]
-    created_at: datetime
 
 
 async def background(conn: Connection, user_id: UUID, persona_id: str, conversation_id: UUID) -> Background:
@@ -97,49 +83,6 @@ async def close_idle(conn: Connection, *, now: datetime, idle: timedelta = timed
     return [Conversation(*row) async for row in cursor]
 
 
-async def said(conn: Connection, user_id: UUID, *, containing: str = "", limit: int = 50) -> list[Message]:
-    """What the person said and recall may bring back, newest first, narrowed to a text it contains."""
-    pattern = "%" + containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    cursor = await conn.execute(
-        """
-        select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
-            response_time_s, typing_stops, quarantined
-        from messages
-        where user_id = %s and role = 'user' and active and not quarantined and text ilike %s
-        order by created_at desc, position desc limit %s
-        """,
-        (user_id, pattern, limit),
-    )
-    return [Message(*row) async for row in cursor]
-
-
-async def kept(conn: Connection, user_id: UUID, *, containing: str = "", limit: int = 50) -> list[KeptMemory]:
-    """What is kept of the person and true now, pinned first, then newest, narrowed to a text it contains."""
-    pattern = "%" + containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    async with conn.cursor(row_factory=class_row(KeptMemory)) as cursor:
-        await cursor.execute(
-            """
-            select id, kind, text, persona_id, pinned, confidence, source_message_ids, created_at from memories
-            where user_id = %s and valid_to is null and forgotten_at is null and text ilike %s
-            order by pinned desc, created_at desc limit %s
-            """,
-            (user_id, pattern, limit),
-        )
-        return await cursor.fetchall()
-
-
-async def change_kept(
-    conn: Connection, user_id: UUID, memory_id: UUID, *, text: str | None = None, pinned: bool | None = None
-) -> bool:
-    """The person corrects or pins a kept memory; False when there is none by that id."""
-    cursor = await conn.execute(
-        "update memories set text = coalesce(%s, text), terms = coalesce(%s, terms), pinned = coalesce(%s, pinned),"
-        " made_by = case when %s::text is null then made_by else 'person' end where user_id = %s and id = %s",
-        (text, terms.pack(terms.analyse(text)) if text else None, pinned, text, user_id, memory_id),
-    )
-    return cursor.rowcount == 1
-
-
 async def rewrite(conn: Connection, *, user_id: UUID, message_id: UUID, text: str, vector: Vector) -> None:
     """The person's correction of something they said: words, search terms and vector change. Raises NotFound."""
     cursor = await conn.execute(
@@ -151,22 +94,6 @@ async def rewrite(conn: Connection, *, user_id: UUID, message_id: UUID, text: st
     if row is None:
         raise NotFound(f"There is no memory {message_id} of this person.")
     await index.refresh(conn, user_id, row[0], [row[1]])
-
-
-async def forget(conn: Connection, user_id: UUID, memory_id: UUID) -> None:
-    """Delete a message or a kept memory for good, with what was made from it. Raises NotFound."""
-    cursor = await conn.execute(
-        "delete from messages where user_id = %s and id = %s returning persona_id, seq", (user_id, memory_id)
-    )
-    row = await cursor.fetchone()
-    kept = await conn.execute(
-        "delete from memories where user_id = %s and (id = %s or %s = any(source_message_ids))",
-        (user_id, memory_id, memory_id),
-    )
-    if row is None and not kept.rowcount:
-        raise NotFound(f"There is no memory {memory_id} of this person.")
-    if row is not None:
-        await index.refresh(conn, user_id, row[0], [row[1]])
 
 
 async def without_vector(conn: Connection, user_id: UUID, limit: int = 64) -> list[Message]:
@@ -202,15 +129,18 @@ Erase = Callable[[Connection, UUID], Awaitable[int]]
 _COLUMNS = {
     "conversations": "id persona_id opened_at last_at closed_at title summary",
     "messages": "id conversation_id persona_id turn_id position role text created_at response_time_s typing_stops"
-    " quarantined active model persona_version",
-    "memories": "id persona_id kind text source_message_ids confidence sensitivity pinned valid_from valid_to"
-    " created_at last_used_at use_count",
+    " quarantined active forgotten_at model persona_version",
+    "memories": "id persona_id kind text source_message_ids confidence sensitivity pinned made_by valid_from valid_to"
+    " superseded_by forgotten_at created_at last_used_at use_count tier",
     "recall_streams": "persona_id next_seq",
     "recall_blocks": "persona_id",
 }
 """What an export shows of each table; vectors and indexes are made from the words and say nothing more."""
 
 HOLDINGS: dict[str, tuple[Export, Erase]] = {
-    table: (partial(_export, table=table, columns=columns), partial(_erase, table=table))
-    for table, columns in _COLUMNS.items()
+    "memory_changes": (changes_store.export_changes, changes_store.erase_changes),
+    **{
+        table: (partial(_export, table=table, columns=columns), partial(_erase, table=table))
+        for table, columns in _COLUMNS.items()
+    },
 }

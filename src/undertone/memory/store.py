@@ -255,12 +255,12 @@ async def deactivate_from(conn: Connection, user_id: UUID, conversation_id: UUID
 
 
 async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Message:
-    """One message. Raises NotFound."""
+    """One message, of a left branch too. Raises NotFound, also for one that was forgotten."""
     cursor = await conn.execute(
         """
         select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
             response_time_s, typing_stops, quarantined
-        from messages where user_id = %s and id = %s
+        from messages where user_id = %s and id = %s and forgotten_at is null
         """,
         (user_id, message_id),
     )

@@ -93,7 +93,7 @@ CREATE TABLE consents (
     granted boolean NOT NULL,
     source text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT consents_purpose_check CHECK ((purpose = ANY (ARRAY['chat'::text, 'memory'::text, 'typing'::text, 'training'::text])))
+    CONSTRAINT consents_purpose_check CHECK ((purpose = ANY (ARRAY['chat'::text, 'memory'::text, 'typing'::text, 'training'::text, 'sharing'::text])))
 );
 
 ALTER TABLE consents ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
@@ -170,6 +170,19 @@ CREATE TABLE memories (
 )
 PARTITION BY HASH (user_id);
 
+CREATE TABLE memory_changes (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    change text NOT NULL,
+    made_by text NOT NULL,
+    memory_ids uuid[] NOT NULL,
+    before jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    undone_at timestamp with time zone,
+    CONSTRAINT memory_changes_change_check CHECK ((change = ANY (ARRAY['edit'::text, 'pin'::text, 'unpin'::text, 'forget'::text, 'merge'::text, 'undo'::text]))),
+    CONSTRAINT memory_changes_made_by_check CHECK ((made_by = ANY (ARRAY['person'::text, 'operator'::text])))
+);
+
 CREATE TABLE messages (
     user_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -192,6 +205,7 @@ CREATE TABLE messages (
     persona_version integer,
     terms bytea NOT NULL,
     embedding halfvec(384),
+    forgotten_at timestamp with time zone,
     CONSTRAINT messages_finish_check CHECK ((finish = ANY (ARRAY['complete'::text, 'interrupted'::text, 'stopped'::text]))),
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
 )
@@ -268,6 +282,14 @@ CREATE TABLE reports (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE sent_texts (
+    user_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    text text NOT NULL,
+    refs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    CONSTRAINT sent_texts_digest_check CHECK ((octet_length(digest) = 32))
+);
+
 CREATE TABLE users (
     user_id uuid NOT NULL,
     external_id text NOT NULL,
@@ -337,6 +359,7 @@ CREATE TABLE turns (
     problem jsonb,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    sent jsonb,
     CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'interrupted'::text, 'failed'::text])))
 );
 
@@ -373,6 +396,9 @@ ALTER TABLE ONLY idempotency_keys
 ALTER TABLE ONLY memories
     ADD CONSTRAINT memories_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY memory_changes
+    ADD CONSTRAINT memory_changes_pkey PRIMARY KEY (user_id, id);
+
 ALTER TABLE ONLY messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, id);
 
@@ -405,6 +431,9 @@ ALTER TABLE ONLY replicas
 
 ALTER TABLE ONLY reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY sent_texts
+    ADD CONSTRAINT sent_texts_pkey PRIMARY KEY (user_id, digest);
 
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (user_id, hash);

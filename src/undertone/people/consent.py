@@ -3,8 +3,8 @@
     person = await standing(conn, principal, "user-17")     # one round trip, on the path of every message
     require_chat(person)
 
-A person's own answer goes before what a platform attests; training is only ever what was explicitly allowed or
-attested by name. Knows nothing of what a purpose is used for.
+A person's own answer goes before what a platform attests; training and sharing are only ever what was explicitly
+allowed or attested by name. Knows nothing of what a purpose is used for.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ PURPOSES = {
     "memory": "remember facts from earlier conversations",
     "typing": "read the kind of conversation wanted, mood and habits, and keep them in a profile",
     "training": "use the conversations to train better models",
+    "sharing": "let every persona know what was told to one of them",
 }
 """What can be agreed to, each by itself."""
 

@@ -38,7 +38,7 @@ SCOPES = {
 PERSON_SCOPES = frozenset({"chat", "memory", "profile", "people"})
 """What an end-user token opens, and only for the person it was handed out for."""
 
-ATTESTABLE = ("adult", "chat", "memory", "typing", "training")
+ATTESTABLE = ("adult", "chat", "memory", "typing", "training", "sharing")
 """What a platform may promise that it holds for everyone it names."""
 
 DEFAULT_ATTESTS = ("adult", "chat", "memory", "typing")

@@ -5,13 +5,14 @@ A route that is not listed here does not exist. Knows no route's inside.
 
 from fastapi import FastAPI
 
-from undertone.server import chat, conversations, docs, health, openai, pages, problems, tokens, users
+from undertone.server import chat, conversations, docs, health, memories, openai, pages, problems, tokens, users
 from undertone.server.metering import Metering
 
 ROUTERS = (
     chat.router,
     openai.router,
     conversations.router,
+    memories.router,
     users.router,
     tokens.router,
     pages.router,

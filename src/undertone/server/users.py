@@ -81,7 +81,7 @@ class Description(_Body):
 class ConsentAnswer(_Body):
     """A person's yes or no to one purpose."""
 
-    purpose: Literal["chat", "memory", "typing", "training"]
+    purpose: Literal["chat", "memory", "typing", "training", "sharing"]
     version: str = Field(min_length=1, max_length=64, description="Names the words the person was shown.")
     granted: bool
 
