@@ -16,7 +16,19 @@ from fastapi import FastAPI
 from undertone import __version__, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
-from undertone.engine import Engine, Live, care, personas, policy, replay, sent_store, store
+from undertone.engine import (
+    Engine,
+    Live,
+    branches_store,
+    care,
+    offers_store,
+    personas,
+    policy,
+    reminders_store,
+    replay,
+    sent_store,
+    store,
+)
 from undertone.engine.context import TokenRatio
 from undertone.errors import NotReady
 from undertone.llm import providers
@@ -41,6 +53,9 @@ def wire_privacy() -> None:
     for table, (export, erase) in {
         **store.HOLDINGS,
         **sent_store.HOLDINGS,
+        **offers_store.HOLDINGS,
+        **reminders_store.HOLDINGS,
+        **branches_store.HOLDINGS,
         **memory.HOLDINGS,
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,
@@ -112,6 +127,7 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
         per_day=settings.messages_per_day,
         turn_s=settings.turn_s,
         offline_delay_ms=settings.offline_delay_ms,
+        offers_per_week=settings.offers_per_week,
         tuning=policy.Tuning(explore=settings.explore),
     )
 

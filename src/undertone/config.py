@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         default=0.0, ge=0.0, le=0.5, description="Share of ordinary turns whose strategy is drawn by lot, for learning."
     )
 
+    offers_per_week: int = Field(
+        default=2, ge=0, le=7, description="Offers one person may be shown in seven days; 0 shows none to anybody."
+    )
+
     age_issuer: str | None = Field(default=None, description="Who signs age assertions; none are accepted when unset.")
     age_key: SecretStr = Field(
         default=SecretStr(""), description="The public key (PEM) or shared secret they sign with."

@@ -85,6 +85,44 @@ class NoticeShown(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWeighed(Event):
+    """The gate of offers passed one or none for a turn."""
+
+    turn_id: UUID
+    passed: bool
+    offer: str | None
+    price: str | None
+    """As the catalogue has it."""
+    currency: str | None
+    reason: str
+    """`asked` or `due` when it passed, else the first reason against it."""
+    against: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderChanged(Event):
+    """A reminder was proposed, set, delivered, cancelled, held or missed."""
+
+    reminder_id: UUID
+    reminder_kind: str
+    state: str
+    late_s: float | None
+    """Seconds after its time, once that has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceGiven(Event):
+    """A person preferred one reply to another, in what they did: a label for learning."""
+
+    turn_id: UUID
+    preference: str
+    """chosen, another, edited, continued or fixed."""
+    over_turns: list[str]
+    strategy: str | None
+    trainable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyReported(Event):
     """A person reported one of our messages."""
 
@@ -116,6 +154,9 @@ KINDS: tuple[type[Event], ...] = (
     TurnFinished,
     RailTripped,
     NoticeShown,
+    OfferWeighed,
+    ReminderChanged,
+    PreferenceGiven,
     ReplyReported,
     ConversationClosed,
     MemoryChanged,

@@ -1,6 +1,7 @@
-"""Branches: another reply to the same words, and clients that resend a whole history.
+"""Branches: another reply to the same words, more of the last one, and clients that resend a whole history.
 
-    begun = await branches.regenerate(engine, who, row)
+    begun = await branches.regenerate(engine, who, row, user)
+    begun = await branches.go_on(engine, who, row, user)
     said = await branches.place(engine, who, said, resent)      # where an OpenAI client's request belongs
 
 Nothing is deleted: what a branch leaves behind stays stored, out of history and recall. Knows no HTTP.
@@ -9,16 +10,18 @@ Nothing is deleted: what a branch leaves behind stays stored, out of history and
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from undertone import guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import personas, store
+from undertone.engine import alternatives, branches_store, personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
 from undertone.engine.store import TurnRow
 from undertone.engine.turn import admit_turn
-from undertone.errors import Conflict, NotFound
+from undertone.errors import Conflict
+from undertone.resources import Connection
 from undertone.types import Message
 
 LOOKED_AT = 5
@@ -26,10 +29,24 @@ LOOKED_AT = 5
 
 
 async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: str) -> Begun:
-    """A new turn for the same message; the reply it had leaves the branch.
+    """A new turn for the same message; the reply it had leaves the branch, and can be gone back to.
 
     Raises NotFound when it is another person's, Conflict while a reply is written or when a branch left the message.
     """
+    return await _once_more(engine, who, row, user, "another")
+
+
+async def go_on(engine: Engine, who: people.Principal, row: TurnRow, user: str) -> Begun:
+    """A new turn that goes on from the last reply, nothing having been said meanwhile.
+
+    Raises Conflict when the reply is not the last thing said, was never begun, or was the words for a crisis.
+    """
+    if row.reply_id is None or row.strategy == "crisis":
+        raise Conflict("There is no reply here to go on from.", turn=str(row.turn_id))
+    return await _once_more(engine, who, row, user, "continue")
+
+
+async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: str, kind: str) -> Begun:
     if row.state == "running":
         raise Conflict("The reply is still being written; stop it first.", turn=str(row.turn_id))
     since = time.perf_counter()
@@ -41,16 +58,18 @@ async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: 
     recall_vector = vector if same else (await engine.resources.recall_embed.embed([message.text]))[0]
     verdict = guardrails.check_input(message.text, vector)
     async with transaction(engine.resources.db) as conn:
-        person = await people.standing(conn, who, user)
-        if person.user_id != row.user_id:
-            raise NotFound(f"There is no turn {row.turn_id} of this person.")
+        person = await alternatives.owner(conn, who, row, user)
         if not await memory.texts(conn, row.user_id, [message.id]):
             raise Conflict("This message is no longer part of its conversation. Say it again instead.")
         people.require_chat(person)
         care, now = await guardrails.load_care(conn, person.user_id)
         await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
         persona = await personas.get(conn, row.persona_id)
-        await memory.deactivate_from(conn, row.user_id, row.conversation_id, message.position + 1)
+        if kind == "another":
+            await _leave_reply(conn, row, turn_id, message)
+        else:
+            await _require_last(conn, row)
+        await alternatives.prefer(conn, person, row, _LABELS[kind], over=[row.turn_id] if kind == "another" else ())
         care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
         begun = Begun(
             person=person,
@@ -63,9 +82,33 @@ async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: 
             duties=duties,
             now=now,
             since=since,
+            kind=kind,
         )
         await admit_turn(engine, conn, begun, care)
     return begun
+
+
+_LABELS = {"another": "another", "continue": "continued"}
+
+
+async def _leave_reply(conn: Connection, row: TurnRow, turn_id: UUID, message: Message) -> None:
+    left = await memory.deactivate_from(conn, row.user_id, row.conversation_id, message.position + 1)
+    if left:
+        await branches_store.add_branch(
+            conn,
+            user_id=row.user_id,
+            branch_id=uuid7(),
+            conversation_id=row.conversation_id,
+            turn_id=turn_id,
+            kind="another",
+            left=left,
+        )
+
+
+async def _require_last(conn: Connection, row: TurnRow) -> None:
+    last = (await memory.history(conn, row.user_id, row.conversation_id, limit=1))[-1:]
+    if not last or last[0].id != row.reply_id:
+        raise Conflict("Only the last reply can be gone on from.", turn=str(row.turn_id))
 
 
 async def place(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from undertone import events, jobs, memory, people
 from undertone.db import transaction
-from undertone.engine import forgetting, store
+from undertone.engine import deliveries, forgetting, store
 from undertone.resources import Connection, Resources
 
 
@@ -79,6 +79,13 @@ async def delete_forgotten(resources: Resources) -> None:
     """Delete for good what was forgotten longer ago than it can be taken back."""
     async with transaction(resources.db) as conn:
         await forgetting.delete_forgotten(conn, now=datetime.now(UTC))
+
+
+@jobs.job("deliver_reminders", timetable="* * * * *")
+async def deliver_reminders(resources: Resources) -> None:
+    """Say the reminders whose time has come."""
+    async with transaction(resources.db) as conn:
+        await deliveries.deliver_due(conn, datetime.now(UTC))
 
 
 @jobs.job("drop_old_keys", timetable="23 3 * * *")

@@ -91,6 +91,10 @@ class Ingredients:
     summaries: Sequence[str] = ()
     """Earlier conversations in short, newest last; fixed while a conversation lasts."""
     platform_note: str = ""
+    reminder: str = ""
+    """What the engine does about a reminder they asked for, so that no model promises another."""
+    away: str = ""
+    """How long they were away, in words; empty when they were not."""
     model: str = "offline"
     cache_key: str = ""
     canary: str = ""
@@ -242,6 +246,10 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
         lines.append("They spoke of a crisis lately. Ask kindly how they are now; nothing romantic, nothing for sale.")
     elif given.duties.romance_paused:
         lines.append("Romance is paused for now: stay kind and ordinary.")
+    if given.away:
+        lines.append(f"They come back after {given.away}: a short hello is enough. Do not ask where they were.")
+    if given.reminder:
+        lines.append(given.reminder)
     if given.duties.disclose:
         lines.append("They were just told that you are an AI; do not repeat it, do not contradict it.")
     lines.append(given.strategy.block(given.flirtation))

@@ -4,13 +4,15 @@ All frozen. Knows what they are made of and nothing of what is done with them.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from undertone import guardrails, people
-from undertone.engine import context, policy
+from undertone.engine import context, offers, policy, reminders
 from undertone.engine.live import Live
+from undertone.engine.offers_store import Standing
 from undertone.engine.personas import Persona
 from undertone.resources import Resources
 from undertone.types import Message, Reading, Role, Vector, Verdict
@@ -33,6 +35,7 @@ class Engine:
     turn_s: float = 180.0
     offline_delay_ms: float = 25.0
     tuning: policy.Tuning = policy.TUNING
+    offers_per_week: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Said:
     typing_stops: int | None = None
     debug: bool = False
     platform_note: str = ""
+    edits: UUID | None = None
+    """The turn whose message this one takes the place of."""
     idempotency: IdempotencyKey | None = None
 
 
@@ -85,6 +90,8 @@ class Begun:
     now: datetime
     since: float
     """`time.perf_counter()` when the message came in."""
+    kind: str = "said"
+    """said, another (reply to the same words), edit, or continue."""
     debug: bool = False
     platform_note: str = ""
     made: float = field(default_factory=time.perf_counter)
@@ -99,6 +106,17 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What the short read brought for beside the reply: offers, and a reminder that the message asks for."""
+
+    catalogue: Sequence[offers.Offer] = ()
+    standing: Standing = field(default_factory=Standing)
+    break_until: datetime | None = None
+    wish: reminders.Wish | None = None
+    place: reminders.Place = field(default_factory=reminders.Place)
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """All that stands between a stored message and the model."""
 
@@ -106,3 +124,6 @@ class Prepared:
     choice: policy.Choice
     inputs: policy.Inputs
     plan: context.Plan
+    aside: Aside = field(default_factory=Aside)
+    offer: offers.Decision | None = None
+    """The gate's decision; None on a platform that sells nothing here."""

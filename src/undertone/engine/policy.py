@@ -100,6 +100,8 @@ class Choice:
     offers: Offers = "never"
     narrowed: tuple[str, ...] = ()
     """Why it was narrowed, in words."""
+    closed: tuple[str, ...] = ()
+    """The codes of all that forbids an offer now, whatever the strategy."""
     explored: bool = False
 
 
@@ -222,31 +224,42 @@ def _permitted(
 ) -> Choice:
     """The choice with what it permits: the strategy's bounds, and nothing at all where somebody should be left be."""
     closed = _closed(inputs)
-    no_flirting = [*closed, *(["romance is paused"] * inputs.romance_paused)]
-    no_offers = [*closed, *(["offers are paused"] * inputs.offers_paused)]
+    no_flirting, no_offers = dict(closed), dict(closed)
+    if inputs.romance_paused:
+        no_flirting["romance_paused"] = "romance is paused"
+    if inputs.offers_paused:
+        no_offers["offers_paused"] = "offers are paused"
     if not inputs.persona_flirts:
-        no_flirting.append("the persona does not flirt")
+        no_flirting["persona"] = "the persona does not flirt"
     if not inputs.persona_offers:
-        no_offers.append("the persona makes no offers")
+        no_offers["persona"] = "the persona makes no offers"
     flirtation = "none" if no_flirting else strategy.flirtation
     offers = "never" if no_offers else strategy.offers
-    narrowed = no_flirting * (flirtation != strategy.flirtation) + no_offers * (offers != strategy.offers)
-    return Choice(strategy, probability, why, board, flirtation, offers, tuple(dict.fromkeys(narrowed)), explored)
+    narrowed = {
+        **(no_flirting if flirtation != strategy.flirtation else {}),
+        **(no_offers if offers != strategy.offers else {}),
+    }
+    return Choice(
+        strategy, probability, why, board, flirtation, offers, tuple(narrowed.values()), tuple(no_offers), explored
+    )
 
 
-def _closed(inputs: Inputs) -> list[str]:
-    """Why neither flirting nor an offer is permitted now; each reason only ever appears as something weighs more."""
-    found: list[str] = []
+def _closed(inputs: Inputs) -> dict[str, str]:
+    """Why neither flirting nor an offer is permitted now, by code. More of a burden only ever adds a reason."""
+    found: dict[str, str] = {}
     if inputs.care != "none":
-        found.append(f"a sign of {inputs.care} was read")
+        found["care"] = f"a sign of {inputs.care} was read"
     if is_low(inputs):
-        found.append("their mood is low")
-    found += [f"they speak of {kind}" for kind, score in sorted(inputs.strain.items()) if score >= STRAINED]
+        found["low_mood"] = "their mood is low"
+    for kind, score in sorted(inputs.strain.items()):
+        if score >= STRAINED:
+            found[kind] = f"they speak of {kind}"
     if inputs.behaviour in COMPULSIVE:
-        found.append("they write as if it were hard to stop")
+        found["hard_to_stop"] = "they write as if it were hard to stop"
     exposed = {word: inputs.posterior.get(name, 0.0) for name, word in EXPOSED.items()}
     if sum(exposed.values()) >= (EXPOSED_AT if inputs.decided else UNDECIDED_EXPOSED):
-        found.append(f"{max(exposed, key=lambda word: exposed[word])} is likely")
+        likely = max(exposed, key=lambda word: exposed[word])
+        found[f"likely_{likely}"] = f"{likely} is likely"
     return found
 
 

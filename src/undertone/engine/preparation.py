@@ -8,17 +8,19 @@ The only place that brings the middle rooms together before the model speaks. Kn
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from undertone import memory, signals
 from undertone.db import transaction
-from undertone.engine import context, policy, store
-from undertone.engine.nouns import Begun, Engine, Prepared
+from undertone.engine import asides, context, greetings, policy, store
+from undertone.engine.nouns import Aside, Begun, Engine, Prepared
 from undertone.engine.personas import Persona
 from undertone.observability import RECALL_SECONDS
 from undertone.types import Memory, Message, Reading
 
+CONTINUE = "(Nothing new was said. Go on from where your last message ended, without repeating it.)"
 OFFLINE_LOOKS_BACK = 40
 """A model reads this conversation itself; the offline composer is handed the person's last messages of it."""
 
@@ -33,6 +35,9 @@ class _Read:
     previous: str | None
     background: memory.Background
     recalled: Sequence[Memory]
+    aside: Aside
+    gap: timedelta | None
+    """Since they last spoke with this persona; None within a conversation and for who never did."""
 
 
 async def prepare(engine: Engine, begun: Begun) -> Prepared:
@@ -53,14 +58,15 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
     )
     choice = policy.choose(inputs, read.previous, tuning=engine.tuning, draw=_lot(begun.turn_id))
     model = begun.persona.model or engine.model
-    before = [m for m in read.history if m.position < begun.message.position]
+    goes_on = begun.kind == "continue"
+    before = [m for m in read.history if goes_on or m.position < begun.message.position]
     plan = context.assemble(
         context.Ingredients(
             persona=begun.persona,
             strategy=choice.strategy,
             flirtation=choice.flirtation,
             duties=begun.duties,
-            text=begun.message.text,
+            text=CONTINUE if goes_on else begun.message.text,
             now=begun.now,
             history=before,
             whole=len(read.history) < _loaded(engine.window),
@@ -68,6 +74,8 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
             card=read.background.card,
             summaries=read.background.summaries,
             platform_note=begun.platform_note,
+            reminder=_reminder_note(read.aside, begun),
+            away=greetings.in_words(read.gap),
             model=model,
             cache_key=str(begun.message.conversation_id),
             canary=canary(begun.persona),
@@ -75,9 +83,11 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         ),
         engine.window,
     )
-    hints = _hints(engine, begun, plan, choice, reading, before)
+    hints = _hints(engine, begun, plan, choice, reading, before) | {"away": greetings.away(read.gap)}
     plan = replace(plan, request=replace(plan.request, hints=hints))
-    return Prepared(reading, choice, inputs, plan)
+    said = 1 + sum(m.role == "user" for m in before)
+    offer = asides.weigh(read.aside, begun, choice, said, engine.offers_per_week)
+    return Prepared(reading, choice, inputs, plan, read.aside, offer)
 
 
 async def _read(engine: Engine, begun: Begun) -> _Read:
@@ -107,7 +117,21 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
                     exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
                     exclude_ids=(message.id,),
                 )
-    return _Read(profile, turns, history, previous, background, recalled)
+        aside = await asides.look(conn, begun)
+        fresh = not any(m.position < message.position for m in history)
+        last = await memory.last_said(conn, user_id, message.persona_id, before=message.id) if fresh else None
+    gap = begun.now - last if last is not None else None
+    return _Read(profile, turns, history, previous, background, recalled, aside, gap)
+
+
+def _reminder_note(aside: Aside, begun: Begun) -> str:
+    """What the model should know of a reminder, so that it promises nothing the engine does not keep."""
+    if aside.wish is None:
+        return ""
+    if "reminders" not in begun.person.consents:
+        return "They ask to be reminded; below your reply they are asked whether that may be. Promise nothing."
+    when = aside.wish.due_at.astimezone(aside.place.zone)
+    return f"They ask to be reminded; it is set for {when:%A %d %B, %H:%M} and they are told. Promise nothing more."
 
 
 def _lot(turn_id: UUID) -> float:
@@ -173,5 +197,6 @@ def _hints(
         "seed": str(begun.turn_id),
         "delay_ms": engine.offline_delay_ms,
         "first_meeting": not before,
+        "continues": begun.kind == "continue",
         "language": begun.person.language or "en",
     }

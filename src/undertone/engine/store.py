@@ -118,10 +118,11 @@ async def start_turn(
     replica_id: UUID,
     why: Mapping[str, Any],
     now: datetime,
+    kind: str = "said",
 ) -> None:
     await conn.execute(
         "insert into turns (user_id, turn_id, conversation_id, persona_id, persona_version, user_message_id,"
-        " state, replica_id, why, started_at) values (%s, %s, %s, %s, %s, %s, 'running', %s, %s, %s)",
+        " state, replica_id, why, started_at, kind) values (%s, %s, %s, %s, %s, %s, 'running', %s, %s, %s, %s)",
         [
             user_id,
             turn_id,
@@ -132,8 +133,18 @@ async def start_turn(
             replica_id,
             json.dumps(why, default=str),
             now,
+            kind,
         ],
     )
+
+
+async def holds_turn(conn: Connection, user_id: UUID, turn_id: UUID, replica_id: UUID) -> bool:
+    """Whether a running turn is still this replica's, held so until the transaction ends."""
+    cursor = await conn.execute(
+        "select from turns where user_id = %s and turn_id = %s and state = 'running' and replica_id = %s for update",
+        [user_id, turn_id, replica_id],
+    )
+    return cursor.rowcount == 1
 
 
 async def finish_turn(

@@ -11,12 +11,13 @@ import asyncio
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import care, personas, store, views
+from undertone.engine import alternatives, asides, care, personas, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare
@@ -55,8 +56,10 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
         state, now = await guardrails.load_care(conn, person.user_id)
         await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
         persona = await personas.get(conn, said.persona)
+        edited = await _leave_edited(conn, person, said, turn_id)
+        place = edited.conversation_id if edited else said.conversation_id
         conversation = await memory.find_conversation(
-            conn, person.user_id, persona.persona_id, conversation_id=said.conversation_id, now=now, idle=engine.idle
+            conn, person.user_id, persona.persona_id, conversation_id=place, now=now, idle=engine.idle
         )
         if past and conversation.messages == 0:
             await _take_past(engine, conn, conversation, past, now)
@@ -69,6 +72,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             text=text,
             now=now,
             turn_id=turn_id,
+            parent_id=edited.message_id if edited else None,
             vector=recall_vector,
             response_time_s=said.response_time_s,
             typing_stops=said.typing_stops,
@@ -86,6 +90,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             duties=duties,
             now=now,
             since=since,
+            kind="edit" if edited else "said",
             debug=said.debug,
             platform_note=said.platform_note,
         )
@@ -108,6 +113,7 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
         replica_id=engine.live.replica_id,
         why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": _notice(begun)},
         now=begun.now,
+        kind=begun.kind,
     )
     happened: list[events.Event] = [
         events.TurnStarted(
@@ -218,12 +224,17 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
     state = _state(draft, live)
     said = live.text[len(draft.notice) :].strip()
     why = views.why(begun, draft.prepared, draft.rail, draft.notice)
+    whole = state == "done" and draft.rail is None
     usage = asdict(draft.usage) if draft.usage else None
     problem = views.problem(draft.problem) if draft.problem else None
     async with transaction(engine.resources.db) as conn:
+        if not await store.holds_turn(conn, user_id, begun.turn_id, engine.live.replica_id):
+            log.warning("turn_taken_over", turn=str(begun.turn_id))
+            return
         reply_id = uuid7() if said and state != "failed" else None
+        why |= await asides.settle(conn, begun, draft.prepared, whole=whole and reply_id is not None, engine=engine)
         strategy = draft.prepared.choice.strategy.id if draft.prepared else "crisis"
-        mine = await store.finish_turn(
+        await store.finish_turn(
             conn,
             user_id=user_id,
             turn_id=begun.turn_id,
@@ -235,9 +246,6 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             usage=usage,
             problem=problem,
         )
-        if not mine:
-            log.warning("turn_taken_over", turn=str(begun.turn_id))
-            return
         if reply_id is not None:
             await memory.append(
                 conn,
@@ -313,6 +321,19 @@ async def _record_end(conn: Connection, draft: Draft, live: LiveTurn, state: str
         ("completion", usage.completion_tokens),
     ):
         observability.TOKENS.labels(model=usage.model or "none", kind=kind).inc(tokens)
+
+
+async def _leave_edited(
+    conn: Connection, person: people.Person, said: Said, turn_id: UUID
+) -> alternatives.Edited | None:
+    """Where an edited message belongs, what it replaces having left; None for a message that edits nothing."""
+    if said.edits is None:
+        return None
+    edited = await alternatives.leave_edited(conn, person.user_id, said.edits, turn_id)
+    row = await store.find_turn(conn, said.edits)
+    assert row is not None
+    await alternatives.prefer(conn, person, row, "edited", over=[said.edits])
+    return edited
 
 
 def _notice(begun: Begun) -> str:

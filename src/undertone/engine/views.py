@@ -94,6 +94,8 @@ def done(
             for m in why.get("memories", ())
             if m["id"] in memory_texts
         ],
+        "offer": why.get("offer"),
+        "reminder": why.get("reminder"),
         "usage": dict(usage) if usage else None,
     }
 

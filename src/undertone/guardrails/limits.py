@@ -66,6 +66,11 @@ async def admit(
         raise _refuse(f"That was more than {per_minute} messages in a minute", now, until)
 
 
+async def last_break(conn: Connection, user_id: UUID) -> datetime | None:
+    """When the person's latest break ends or ended, whoever began it; None when there never was one."""
+    return await store.last_break(conn, user_id)
+
+
 async def set_cooldown(conn: Connection, user_id: UUID, until: datetime) -> datetime:
     """Start a break that runs until `until`, or extend the one that runs. Returns when it really ends."""
     return await store.extend_cooldown(conn, user_id, until)

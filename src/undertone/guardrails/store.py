@@ -81,6 +81,15 @@ async def count_message(conn: Connection, user_id: UUID, now: datetime) -> Admis
     return row
 
 
+async def last_break(conn: Connection, user_id: UUID) -> datetime | None:
+    """When the person's latest cool-down or self-exclusion ends or ended; None when there never was one."""
+    cursor = await conn.execute(
+        "select greatest(cooldown_until, excluded_until) from admissions where user_id = %s", (user_id,)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 async def extend_cooldown(conn: Connection, user_id: UUID, until: datetime) -> datetime:
     """Move the end of the break to `until` unless it already ends later. Returns the end that holds."""
     query = """

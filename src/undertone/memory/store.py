@@ -239,19 +239,19 @@ async def set_vector(
     await index.refresh(conn, user_id, row[0], [row[1]])
 
 
-async def deactivate_from(conn: Connection, user_id: UUID, conversation_id: UUID, position: int) -> int:
-    """Leave a branch: messages from `position` on are kept, but neither history nor recalled. Returns how many."""
+async def deactivate_from(conn: Connection, user_id: UUID, conversation_id: UUID, position: int) -> list[UUID]:
+    """Leave a branch: messages from `position` on are kept, but neither history nor recalled. Returns their ids."""
     cursor = await conn.execute(
         """
         update messages set active = false
-        where user_id = %s and conversation_id = %s and position >= %s and active returning persona_id, seq
+        where user_id = %s and conversation_id = %s and position >= %s and active returning persona_id, seq, id
         """,
         (user_id, conversation_id, position),
     )
     left = await cursor.fetchall()
-    for persona_id in {persona_id for persona_id, _ in left}:
-        await index.refresh(conn, user_id, persona_id, [seq for persona, seq in left if persona == persona_id])
-    return len(left)
+    for persona_id in {persona_id for persona_id, _, _ in left}:
+        await index.refresh(conn, user_id, persona_id, [seq for persona, seq, _ in left if persona == persona_id])
+    return [message_id for _, _, message_id in left]
 
 
 async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Message:
@@ -282,6 +282,19 @@ async def history(conn: Connection, user_id: UUID, conversation_id: UUID, limit:
         (user_id, conversation_id, limit),
     )
     return [_message(row) async for row in cursor][::-1]
+
+
+async def last_said(conn: Connection, user_id: UUID, persona_id: str, *, before: UUID | None = None) -> datetime | None:
+    """When the person last said something to this persona, message `before` aside; None when they never did."""
+    cursor = await conn.execute(
+        """
+        select max(created_at) from messages where user_id = %s and persona_id = %s and role = 'user'
+            and id is distinct from %s
+        """,
+        (user_id, persona_id, before),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def recent_user_turns(conn: Connection, user_id: UUID, conversation_id: UUID, limit: int = 12) -> list[UserTurn]:

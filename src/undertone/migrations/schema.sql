@@ -72,6 +72,17 @@ CREATE TABLE api_keys (
     CONSTRAINT api_keys_hash_check CHECK ((octet_length(hash) = 32))
 );
 
+CREATE TABLE branches (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    kind text NOT NULL,
+    left_ids uuid[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT branches_kind_check CHECK ((kind = ANY (ARRAY['another'::text, 'edit'::text, 'choose'::text])))
+);
+
 CREATE TABLE care_states (
     user_id uuid NOT NULL,
     crisis_at timestamp with time zone,
@@ -93,7 +104,7 @@ CREATE TABLE consents (
     granted boolean NOT NULL,
     source text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT consents_purpose_check CHECK ((purpose = ANY (ARRAY['chat'::text, 'memory'::text, 'typing'::text, 'training'::text, 'sharing'::text])))
+    CONSTRAINT consents_purpose_check CHECK ((purpose = ANY (ARRAY['chat'::text, 'memory'::text, 'typing'::text, 'training'::text, 'sharing'::text, 'offers'::text, 'reminders'::text])))
 );
 
 ALTER TABLE consents ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
@@ -217,12 +228,57 @@ CREATE TABLE migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE offer_mentions (
+    user_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    offer_id text NOT NULL,
+    conversation_id uuid NOT NULL,
+    price text NOT NULL,
+    currency text NOT NULL,
+    mentioned_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE offer_rests (
+    user_id uuid NOT NULL,
+    rest_until timestamp with time zone NOT NULL,
+    reason text NOT NULL
+);
+
+CREATE TABLE offers (
+    offer_id text NOT NULL,
+    title text NOT NULL,
+    description text NOT NULL,
+    price text NOT NULL,
+    currency text NOT NULL,
+    url text NOT NULL,
+    personas text[] NOT NULL,
+    cues text[] NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT offers_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT offers_offer_id_check CHECK ((offer_id ~ '^[a-z0-9][a-z0-9._-]{0,63}$'::text)),
+    CONSTRAINT offers_price_check CHECK ((price ~ '^[0-9]{1,9}([.][0-9]{1,2})?$'::text))
+);
+
 CREATE TABLE personas (
     persona_id text NOT NULL,
     version integer NOT NULL,
     active boolean NOT NULL,
     card jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE preferences (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    kind text NOT NULL,
+    over_turns uuid[] NOT NULL,
+    suggestion text,
+    trainable boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT preferences_kind_check CHECK ((kind = ANY (ARRAY['chosen'::text, 'another'::text, 'edited'::text, 'continued'::text, 'fixed'::text])))
 );
 
 CREATE TABLE profiles (
@@ -267,6 +323,32 @@ CREATE TABLE referral_ledger (
     country text NOT NULL,
     previous bytea NOT NULL,
     seal bytea NOT NULL
+);
+
+CREATE TABLE reminder_settings (
+    user_id uuid NOT NULL,
+    time_zone text NOT NULL,
+    quiet_from smallint NOT NULL,
+    quiet_to smallint NOT NULL,
+    CONSTRAINT reminder_settings_quiet_from_check CHECK (((quiet_from >= 0) AND (quiet_from <= 23))),
+    CONSTRAINT reminder_settings_quiet_to_check CHECK (((quiet_to >= 0) AND (quiet_to <= 23)))
+);
+
+CREATE TABLE reminders (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    persona_id text NOT NULL,
+    turn_id uuid,
+    kind text NOT NULL,
+    words text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    delivered_at timestamp with time zone,
+    conversation_id uuid,
+    message_id uuid,
+    CONSTRAINT reminders_kind_check CHECK ((kind = ANY (ARRAY['luck'::text, 'ask'::text, 'remind'::text]))),
+    CONSTRAINT reminders_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'set'::text, 'delivered'::text, 'cancelled'::text, 'held'::text, 'missed'::text])))
 );
 
 CREATE TABLE replicas (
@@ -360,6 +442,8 @@ CREATE TABLE turns (
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
     sent jsonb,
+    kind text DEFAULT 'said'::text NOT NULL,
+    CONSTRAINT turns_kind_check CHECK ((kind = ANY (ARRAY['said'::text, 'another'::text, 'edit'::text, 'continue'::text]))),
     CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'interrupted'::text, 'failed'::text])))
 );
 
@@ -374,6 +458,9 @@ ALTER TABLE ONLY api_keys
 
 ALTER TABLE ONLY api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY branches
+    ADD CONSTRAINT branches_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY care_states
     ADD CONSTRAINT care_states_pkey PRIMARY KEY (user_id);
@@ -405,8 +492,20 @@ ALTER TABLE ONLY messages
 ALTER TABLE ONLY migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY offer_mentions
+    ADD CONSTRAINT offer_mentions_pkey PRIMARY KEY (user_id, turn_id);
+
+ALTER TABLE ONLY offer_rests
+    ADD CONSTRAINT offer_rests_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY offers
+    ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
+
 ALTER TABLE ONLY personas
     ADD CONSTRAINT personas_pkey PRIMARY KEY (persona_id, version);
+
+ALTER TABLE ONLY preferences
+    ADD CONSTRAINT preferences_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY profiles
     ADD CONSTRAINT profiles_pkey PRIMARY KEY (user_id);
@@ -425,6 +524,12 @@ ALTER TABLE ONLY referral_ledger
 
 ALTER TABLE ONLY referral_ledger
     ADD CONSTRAINT referral_ledger_seal_key UNIQUE (seal);
+
+ALTER TABLE ONLY reminder_settings
+    ADD CONSTRAINT reminder_settings_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY reminders
+    ADD CONSTRAINT reminders_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY replicas
     ADD CONSTRAINT replicas_pkey PRIMARY KEY (replica_id);
@@ -467,6 +572,10 @@ CREATE INDEX messages_conversation ON ONLY messages USING btree (user_id, conver
 CREATE INDEX messages_stream ON ONLY messages USING btree (user_id, persona_id, seq);
 
 CREATE UNIQUE INDEX personas_active ON personas USING btree (persona_id) WHERE active;
+
+CREATE INDEX reminders_delivered ON reminders USING btree (delivered_at) WHERE (state = 'delivered'::text);
+
+CREATE INDEX reminders_due ON reminders USING btree (due_at) WHERE (state = 'set'::text);
 
 CREATE INDEX turns_by_id ON turns USING btree (turn_id);
 

@@ -4,9 +4,19 @@
 be; every room registers what it holds about a person with `register`.
 """
 
-from undertone.people.consent import Person, require_chat, standing
+from undertone.people.consent import Person, refused, require, require_chat, standing
 from undertone.people.identity import Principal, authenticate
 from undertone.people.privacy import register
 from undertone.people.store import hold_user
 
-__all__ = ["Person", "Principal", "authenticate", "hold_user", "register", "require_chat", "standing"]
+__all__ = [
+    "Person",
+    "Principal",
+    "authenticate",
+    "hold_user",
+    "refused",
+    "register",
+    "require",
+    "require_chat",
+    "standing",
+]

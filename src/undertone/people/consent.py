@@ -24,6 +24,8 @@ PURPOSES = {
     "typing": "read the kind of conversation wanted, mood and habits, and keep them in a profile",
     "training": "use the conversations to train better models",
     "sharing": "let every persona know what was told to one of them",
+    "offers": "be told, now and then and plainly marked, of something the platform sells",
+    "reminders": "be written to at a time they asked for",
 }
 """What can be agreed to, each by itself."""
 
@@ -89,6 +91,12 @@ async def answer(conn: Connection, user_id: UUID, purpose: str, version: str, gr
 async def history(conn: Connection, user_id: UUID) -> list[Answer]:
     """Every answer the person gave, oldest first."""
     return await store.list_answers(conn, user_id)
+
+
+async def refused(conn: Connection, user_id: UUID, purpose: str) -> bool:
+    """Whether the person's own newest answer to a purpose is no; for work that nobody's key or token stands behind."""
+    state = await store.load_state(conn, user_id)
+    return state is None or state.answers.get(purpose) is False
 
 
 def require_chat(person: Person) -> None:

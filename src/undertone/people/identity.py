@@ -29,6 +29,7 @@ SCOPES = {
     "profile": "see and correct how a person is read",
     "people": "record consents and age assertions, export and erase a person",
     "tokens": "hand out end-user tokens",
+    "offers": "register the platform's paid items",
     "analytics": "send outcomes and read reports",
     "experiments": "run experiments, promote and roll back model versions",
     "admin": "change personas, keys and operators",
@@ -38,7 +39,7 @@ SCOPES = {
 PERSON_SCOPES = frozenset({"chat", "memory", "profile", "people"})
 """What an end-user token opens, and only for the person it was handed out for."""
 
-ATTESTABLE = ("adult", "chat", "memory", "typing", "training", "sharing")
+ATTESTABLE = ("adult", "chat", "memory", "typing", "training", "sharing", "offers", "reminders")
 """What a platform may promise that it holds for everyone it names."""
 
 DEFAULT_ATTESTS = ("adult", "chat", "memory", "typing")

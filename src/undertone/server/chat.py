@@ -1,4 +1,4 @@
-"""The chat API: one call a message, a streamed reply; stop, regenerate, report, resume, why.
+"""The chat API: one call a message, a streamed reply; stop, report, resume, why.
 
 A thin door to `engine.turn`: it reads the request, refuses what cannot be an answer, and streams frames.
 Knows nothing of what a turn does.
@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from undertone.engine import Begun, Engine, IdempotencyKey, Past, Said, branches, replay, turn
+from undertone.engine import Begun, Engine, IdempotencyKey, Past, Said, replay, turn
 from undertone.engine.live import Frame
 from undertone.errors import BadInput, Forbidden
 from undertone.people import Principal
@@ -42,6 +42,7 @@ class ChatIn(BaseModel):
     history: list[PastIn] = Field([], max_length=MAX_HISTORY, description="Earlier chat elsewhere; taken once.")
     response_time_s: float | None = Field(None, ge=0, le=1e7, description="Seconds the person took to answer.")
     typing_stops: int | None = Field(None, ge=0, le=10_000, description="How often they stopped while typing.")
+    edits: UUID | None = Field(None, description="The turn whose message this one takes the place of.")
     debug: bool = Field(False, description="Send the exact request and all readings with `turn.done` (keys only).")
 
 
@@ -73,16 +74,17 @@ async def chat(
         response_time_s=body.response_time_s,
         typing_stops=body.typing_stops,
         debug=body.debug,
+        edits=body.edits,
         idempotency=key_from(idempotency_key, who, body),
     )
     begun = await turn.begin(engine, who, said)
     if not isinstance(begun, Begun):
         retried = await replay.again(engine, who, said.user, begun)
         if not isinstance(retried, Begun):
-            return sse.stream(str(retried.turn_id), _started(retried.turn_id, replay.follow(engine, retried)))
+            return sse.stream(str(retried.turn_id), started(retried.turn_id, replay.follow(engine, retried)))
         begun = retried
     live = turn.reply(engine, begun)
-    return sse.stream(str(begun.turn_id), _started(begun.turn_id, live.follow()))
+    return sse.stream(str(begun.turn_id), started(begun.turn_id, live.follow()))
 
 
 @router.get("/v1/turns/{turn_id}/stream", summary="Come back to a reply from any offset, on any replica")
@@ -96,7 +98,7 @@ async def resume(
     row = await replay.find(engine, turn_id, who.user_id)
     offset = sse.offset_from(last_event_id)
     frames = replay.follow(engine, row, offset)
-    return sse.stream(str(turn_id), frames if offset else _started(turn_id, frames))
+    return sse.stream(str(turn_id), frames if offset else started(turn_id, frames))
 
 
 @router.get("/v1/turns/{turn_id}", summary="Why this reply: readings, strategy, memories, token shares")
@@ -108,17 +110,6 @@ async def why(request: Request, turn_id: UUID, who: Annotated[Principal, Depends
 async def stop(request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))]) -> Response:
     await replay.stop(engine_of(request), turn_id, who.user_id)
     return Response(status_code=202)
-
-
-@router.post("/v1/turns/{turn_id}/regenerate", summary="Another reply to the same message")
-async def regenerate(
-    request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))], user: str | None = None
-) -> StreamingResponse:
-    engine = engine_of(request)
-    row = await replay.find(engine, turn_id, who.user_id)
-    begun = await branches.regenerate(engine, who, row, own_id(who, user))
-    live = turn.reply(engine, begun)
-    return sse.stream(str(begun.turn_id), _started(begun.turn_id, live.follow()))
 
 
 @router.post("/v1/turns/{turn_id}/report", status_code=201, summary="Report one of our messages")
@@ -138,7 +129,8 @@ def key_from(value: str | None, who: Principal, body: BaseModel) -> IdempotencyK
     return IdempotencyKey(owner, value, hashlib.sha256(json.dumps(body.model_dump(), default=str).encode()).digest())
 
 
-async def _started(turn_id: UUID, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+async def started(turn_id: UUID, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+    """A turn's frames, the one that names it first; closed with its reader."""
     yield Frame("turn.started", {"turn": str(turn_id)}, 0)
     try:
         async for frame in frames:

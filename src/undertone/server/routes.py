@@ -5,14 +5,31 @@ A route that is not listed here does not exist. Knows no route's inside.
 
 from fastapi import FastAPI
 
-from undertone.server import chat, conversations, docs, health, memories, openai, pages, problems, tokens, users
+from undertone.server import (
+    chat,
+    conversations,
+    craft,
+    docs,
+    health,
+    memories,
+    offers,
+    openai,
+    pages,
+    problems,
+    reminders,
+    tokens,
+    users,
+)
 from undertone.server.metering import Metering
 
 ROUTERS = (
     chat.router,
+    craft.router,
     openai.router,
     conversations.router,
     memories.router,
+    reminders.router,
+    offers.router,
     users.router,
     tokens.router,
     pages.router,

@@ -81,7 +81,7 @@ class Description(_Body):
 class ConsentAnswer(_Body):
     """A person's yes or no to one purpose."""
 
-    purpose: Literal["chat", "memory", "typing", "training", "sharing"]
+    purpose: Literal["chat", "memory", "typing", "training", "sharing", "offers", "reminders"]
     version: str = Field(min_length=1, max_length=64, description="Names the words the person was shown.")
     granted: bool
 
