@@ -167,7 +167,7 @@ async def test_who_comes_back_is_greeted_by_time_away(house: House, model: Scrip
     assert (await anna.get(path))["text"] == "Hello again."
     async with house.db.connection() as conn:
         await conn.execute(
-            "with moved as (update messages m set created_at = created_at - interval '15 days' from users u"
+            "with moved as (update messages m set created_at = m.created_at - interval '15 days' from users u"
             " where u.user_id = m.user_id and external_id = %(name)s)"
             " update conversations c set last_at = last_at - interval '15 days' from users u"
             " where u.user_id = c.user_id and external_id = %(name)s",
