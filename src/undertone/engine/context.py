@@ -171,7 +171,7 @@ def assemble(given: Ingredients, window: int) -> Plan:
     rules_tokens = count(rules, ratio) + MESSAGE_OVERHEAD
     notes_tokens = count(_notes(given, ()) + "\n\n", ratio) + MESSAGE_OVERHEAD
     room = window - limits["reply"] - rules_tokens - notes_tokens
-    text = _cut("message", _defuse(given.text), room, ratio, left_out)
+    text = _cut("message", defuse(given.text), room, ratio, left_out)
     message_tokens = count(text, ratio)
     # What changes from turn to turn counts with its budget, not its size, or the history's beginning would move too.
     spare = max(0, room + notes_tokens - max(notes_tokens, limits["notes"]) - max(message_tokens, limits["message"]))
@@ -258,10 +258,10 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
 
 def _memory_line(memory: Memory) -> str:
     who = "" if memory.role is None else "they said: " if memory.role == "user" else "you said: "
-    return f"- [{memory.created_at:%d %b %Y}] {who}\u201c{_defuse(memory.text)}\u201d"
+    return f"- [{memory.created_at:%d %b %Y}] {who}\u201c{defuse(memory.text)}\u201d"
 
 
-def _defuse(text: str) -> str:
+def defuse(text: str) -> str:
     """Someone's words cannot open or close our notes."""
     return text.replace("<notes>", "(notes)").replace("</notes>", "(/notes)")
 
@@ -288,7 +288,7 @@ def _fit(
         cost = count(f"\n- {line}", ratio)
         if spent + cost > budget:
             break
-        kept.append(_defuse(line))
+        kept.append(defuse(line))
         spent += cost
     if len(kept) < len(lines):
         left_out.append(f"{part}: {len(lines) - len(kept)} of {len(lines)} did not fit {max(0, budget)} tokens")
@@ -341,7 +341,7 @@ def _merged(shown: Sequence[Message]) -> list[ChatMessage]:
     """As chat messages; two of one side in a row become one, since some models refuse them."""
     merged: list[ChatMessage] = []
     for message in shown:
-        text = _defuse(message.text)
+        text = defuse(message.text)
         if merged and merged[-1].role == message.role:
             merged[-1] = ChatMessage(message.role, merged[-1].content + "\n\n" + text)
         else:

@@ -21,8 +21,8 @@ async def forget(conn: Connection, user_id: UUID, memory_id: UUID, *, sources: b
 
 
 async def delete_forgotten(conn: Connection, *, now: datetime) -> int:
-    """Delete what was hidden longer ago than it can be taken back; returns how many memories and messages went."""
+    """Delete what was hidden longer ago than it can be taken back; returns how many rows that was."""
     found = await memory.delete_forgotten(conn, now=now)
     for user_id, ids in found.items():
         await sent_store.forget_in_turns(conn, user_id, ids)
-    return sum(len(ids) for ids in found.values())
+    return sum(map(len, found.values()))

@@ -4,9 +4,10 @@ All frozen. Knows what they are made of and nothing of what is done with them.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from undertone import guardrails, people
@@ -14,6 +15,7 @@ from undertone.engine import context, offers, policy, reminders
 from undertone.engine.live import Live
 from undertone.engine.offers_store import Standing
 from undertone.engine.personas import Persona
+from undertone.engine.sent_store import SentText
 from undertone.resources import Resources
 from undertone.types import Message, Reading, Role, Vector, Verdict
 
@@ -124,6 +126,10 @@ class Prepared:
     choice: policy.Choice
     inputs: policy.Inputs
     plan: context.Plan
+    layout: Mapping[str, Any]
+    """What is kept of the request, see `sent`."""
+    texts: tuple[SentText, ...]
+    """The texts of the layout that it shares with other turns."""
     aside: Aside = field(default_factory=Aside)
     offer: offers.Decision | None = None
     """The gate's decision; None on a platform that sells nothing here."""

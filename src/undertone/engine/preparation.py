@@ -14,7 +14,7 @@ from uuid import UUID
 
 from undertone import memory, signals
 from undertone.db import transaction
-from undertone.engine import asides, context, greetings, policy, store
+from undertone.engine import asides, context, greetings, policy, sent, store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
 from undertone.engine.personas import Persona
 from undertone.observability import RECALL_SECONDS
@@ -85,21 +85,40 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
     )
     hints = _hints(engine, begun, plan, choice, reading, before) | {"away": greetings.away(read.gap)}
     plan = replace(plan, request=replace(plan.request, hints=hints))
+    layout, texts = sent.fold(
+        plan.request,
+        before,
+        _quotes(begun, plan, read.background),
+        conversation_id=begun.message.conversation_id,
+        at=begun.now,
+        bytes_per_token=engine.tokens.of(model),
+    )
     said = 1 + sum(m.role == "user" for m in before)
     offer = asides.weigh(read.aside, begun, choice, said, engine.offers_per_week)
-    return Prepared(reading, choice, inputs, plan, read.aside, offer)
+    return Prepared(reading, choice, inputs, plan, layout, tuple(texts), read.aside, offer)
+
+
+def _quotes(begun: Begun, plan: context.Plan, known: memory.Background) -> list[sent.Quote]:
+    """Whose words may stand in the request, in the order in which they do; the history goes by itself."""
+    return [
+        *(sent.Quote("card", id, line) for id, line in zip(known.card_ids, known.card, strict=True)),
+        *(sent.Quote("summaries", id, line) for id, line in zip(known.summary_ids, known.summaries, strict=True)),
+        *(sent.Quote("memories", m.id, m.text) for m in plan.memories),
+        sent.Quote("message", begun.message.id, begun.message.text),
+    ]
 
 
 async def _read(engine: Engine, begun: Begun) -> _Read:
     user_id, message = begun.person.user_id, begun.message
     remembers = "memory" in begun.person.consents
+    shares = "sharing" in begun.person.consents
     async with transaction(engine.resources.db) as conn:
         profile = await signals.load_profile(conn, user_id) if "typing" in begun.person.consents else None
         turns = await memory.recent_user_turns(conn, user_id, message.conversation_id)
         history = await memory.history(conn, user_id, message.conversation_id, limit=_loaded(engine.window))
         previous = await store.last_strategy(conn, user_id, message.conversation_id, begun.turn_id)
         background = (
-            await memory.background(conn, user_id, message.persona_id, message.conversation_id)
+            await memory.background(conn, user_id, message.persona_id, message.conversation_id, across_personas=shares)
             if remembers
             else memory.Background()
         )
@@ -116,6 +135,7 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
                     budget_tokens=engine.memory_tokens,
                     exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
                     exclude_ids=(message.id,),
+                    across_personas=shares,
                 )
         aside = await asides.look(conn, begun)
         fresh = not any(m.position < message.position for m in history)

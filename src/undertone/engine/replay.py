@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import personas, store, views
+from undertone.engine import personas, sent, sent_store, store, views
 from undertone.engine.live import Frame
 from undertone.engine.nouns import Begun, Engine, Known
 from undertone.engine.store import TurnRow
@@ -111,12 +111,31 @@ async def explain(engine: Engine, turn_id: UUID, user_id: UUID | None) -> dict[s
     async with transaction(engine.resources.db) as conn:
         text = await _said(conn, row)
         found = await describe(conn, row, text)
+        recalled, _ = await _recalled(conn, row)
     return found | {
         "state": row.state,
-        "why": row.why,
+        "why": row.why | {"memories": recalled} if "memories" in row.why else row.why,
         "problem": row.problem,
         "started_at": row.started_at.isoformat(),
     }
+
+
+async def show_sent(engine: Engine, turn_id: UUID, user_id: UUID | None) -> dict[str, object]:
+    """What was sent for a reply, part by part. A person (`user_id`) is not shown the persona's instructions.
+
+    Raises NotFound when nothing was sent for it, or when what it answered was forgotten.
+    """
+    row = await find(engine, turn_id, user_id)
+    async with transaction(engine.resources.db) as conn:
+        layout = await sent_store.load_sent(conn, row.user_id, turn_id)
+        answered = await memory.texts(conn, row.user_id, [row.user_message_id])
+        if layout is None or not answered:
+            raise NotFound(
+                "Nothing is kept of a request for this reply: it is still being written, needed no model, "
+                "or what it answered was forgotten."
+            )
+        request = await sent.unfold(conn, row.user_id, layout)
+    return views.sent(row.turn_id, row.why, request, whole=user_id is None)
 
 
 async def stop(engine: Engine, turn_id: UUID, user_id: UUID | None) -> None:
@@ -221,8 +240,7 @@ async def _said(conn: Connection, row: TurnRow) -> str:
 
 async def describe(conn: Connection, row: TurnRow, text: str) -> dict[str, object]:
     """The data of `turn.done` for a stored turn; forgotten memories are no longer in it."""
-    ids = [UUID(m["id"]) for m in row.why.get("memories", ())]
-    texts = await memory.texts(conn, row.user_id, ids) if ids else {}
+    recalled, texts = await _recalled(conn, row)
     return views.done(
         turn_id=row.turn_id,
         conversation_id=row.conversation_id,
@@ -231,8 +249,23 @@ async def describe(conn: Connection, row: TurnRow, text: str) -> dict[str, objec
         persona_version=row.persona_version,
         text=text,
         strategy=row.strategy,
-        why=row.why,
+        why=row.why | {"memories": recalled},
         usage=row.usage,
-        memory_texts={str(key): value for key, value in texts.items()},
+        memory_texts=texts,
         stopped=row.state == "stopped",
     )
+
+
+async def _recalled(conn: Connection, row: TurnRow) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """What was recalled for a turn and is not forgotten, and its words by id.
+
+    Why something was found quotes the message it was found for: nothing of it is shown once that is forgotten.
+    """
+    recalled: list[dict[str, str]] = row.why.get("memories", [])
+    if not recalled:
+        return [], {}
+    ids = [UUID(m["id"]) for m in recalled]
+    texts = await memory.texts(conn, row.user_id, [*ids, row.user_message_id])
+    if row.user_message_id not in texts:
+        return [], {}
+    return [m for m in recalled if UUID(m["id"]) in texts], {str(id): text for id, text in texts.items()}

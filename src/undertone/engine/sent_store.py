@@ -4,7 +4,7 @@ SQL only. `sent` says what a layout means.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,18 +21,17 @@ class SentText:
     refs: tuple[UUID, ...] = ()
 
 
-async def save_sent(
-    conn: Connection, user_id: UUID, turn_id: UUID, layout: Mapping[str, Any], texts: Sequence[SentText]
-) -> None:
-    """Keep a turn's layout, and those of its texts that are not there yet."""
+async def save_texts(conn: Connection, user_id: UUID, texts: Sequence[SentText]) -> None:
+    """Keep those of a layout's texts that are not there yet; the layout itself is stored with its turn."""
+    rows = [{"digest": t.digest.hex(), "text": t.text, "refs": [str(id) for id in t.refs]} for t in texts]
     await conn.execute(
-        "update turns set sent = %s where user_id = %s and turn_id = %s", (json.dumps(layout), user_id, turn_id)
+        """
+        insert into sent_texts (user_id, digest, text, refs)
+        select %s, decode(t.digest, 'hex'), t.text, t.refs
+        from jsonb_to_recordset(%s) as t (digest text, text text, refs uuid[]) on conflict do nothing
+        """,
+        (user_id, json.dumps(rows)),
     )
-    for kept in texts:
-        await conn.execute(
-            "insert into sent_texts (user_id, digest, text, refs) values (%s, %s, %s, %s) on conflict do nothing",
-            (user_id, kept.digest, kept.text, list(kept.refs)),
-        )
 
 
 async def load_sent(conn: Connection, user_id: UUID, turn_id: UUID) -> dict[str, Any] | None:

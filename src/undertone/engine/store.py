@@ -159,10 +159,11 @@ async def finish_turn(
     why: Mapping[str, Any],
     usage: Mapping[str, Any] | None,
     problem: Mapping[str, Any] | None,
+    sent: Mapping[str, Any] | None = None,
 ) -> bool:
     """Close a running turn that is still this replica's; False means another one took it over meanwhile."""
     cursor = await conn.execute(
-        "update turns set state = %s, reply_id = %s, strategy = %s, why = %s, usage = %s, problem = %s,"
+        "update turns set state = %s, reply_id = %s, strategy = %s, why = %s, usage = %s, problem = %s, sent = %s,"
         " finished_at = clock_timestamp()"
         " where user_id = %s and turn_id = %s and state = 'running' and replica_id = %s",
         [
@@ -172,6 +173,7 @@ async def finish_turn(
             json.dumps(why, default=str),
             json.dumps(usage) if usage is not None else None,
             json.dumps(problem) if problem is not None else None,
+            json.dumps(sent) if sent is not None else None,
             user_id,
             turn_id,
             replica_id,
@@ -288,7 +290,7 @@ async def add_report(conn: Connection, *, user_id: UUID, report_id: UUID, turn_i
 
 async def export_turns(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
     cursor = await conn.execute(
-        "select turn_id, conversation_id, persona_id, persona_version, state, strategy, why, usage, started_at,"
+        "select turn_id, conversation_id, persona_id, persona_version, state, strategy, why, usage, sent, started_at,"
         " finished_at from turns where user_id = %s order by turn_id",
         [user_id],
     )

@@ -9,7 +9,9 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from undertone.engine.context import count
 from undertone.engine.nouns import Begun, Prepared
+from undertone.engine.sent import Sent
 from undertone.errors import UndertoneError
 
 EVENTS = {"done": "turn.done", "stopped": "turn.done", "interrupted": "turn.error", "failed": "turn.error"}
@@ -132,6 +134,40 @@ def ending(
     if begun.debug and prepared:
         data["debug"] = {"request": prepared.plan.request.as_body(), "why": why}
     return event, data
+
+
+def sent(turn_id: UUID, why: Mapping[str, Any], request: Sent, *, whole: bool) -> dict[str, Any]:
+    """What was sent for a reply. Without `whole` the persona's instructions are weighed and not shown."""
+    sizes = why.get("context", {})
+    messages: list[dict[str, Any]] = []
+    for role, parts in request.messages:
+        shown = [
+            {
+                "part": part.part,
+                "tokens": count(part.text or "", request.bytes_per_token),
+                "text": part.text if whole or part.part != "persona" else None,
+                "source": str(part.source) if part.source else None,
+                "withheld": "instructions"
+                if part.text and not whole and part.part == "persona"
+                else None
+                if part.text is not None
+                else "forgotten",
+            }
+            for part in parts
+        ]
+        content = {"content": "".join(part.text or "" for part in parts)} if whole else {}
+        messages.append({"role": role, "parts": shown} | content)
+    return {
+        "turn": str(turn_id),
+        "exact": request.exact,
+        "model": sizes.get("model"),
+        "temperature": sizes.get("temperature"),
+        "max_tokens": sizes.get("max_tokens"),
+        "tokens": sizes.get("tokens"),
+        "parts": sizes.get("parts", []),
+        "left_out": sizes.get("left_out", []),
+        "messages": messages,
+    }
 
 
 def error(turn_id: UUID, problem: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
 from undertone.memory.changes import UNDO_FOR, Moment, delete_forgotten, edit, forget, hide, keep, merge, moments, undo
-from undertone.memory.changes_store import as_of
 from undertone.memory.consolidation import consolidate, summarise
 from undertone.memory.held_store import (
     HOLDINGS,
@@ -19,6 +18,7 @@ from undertone.memory.held_store import (
 )
 from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
 from undertone.memory.kept_store import unsummarised
+from undertone.memory.past_store import as_of, said_at, with_forgotten
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
     Conversation,
@@ -77,10 +77,12 @@ __all__ = [
     "recent_user_turns",
     "rewrite",
     "said",
+    "said_at",
     "set_vector",
     "summarise",
     "texts",
     "undo",
     "unsummarised",
+    "with_forgotten",
     "without_vector",
 ]

@@ -157,22 +157,25 @@ async def hide(
 async def forget(
     conn: Connection, user_id: UUID, memory_id: UUID, *, sources: bool = False, made_by: MadeBy = "person"
 ) -> list[UUID]:
-    """Delete at once what `hide` would hide; returns the ids of all that went. Raises NotFound."""
+    """Delete at once what `hide` would hide; returns the ids of all that went, and of the
+    conversations whose summaries went with it. Raises NotFound."""
     ids = await _reached(conn, user_id, memory_id, sources=sources)
-    await changes_store.delete(conn, user_id, ids)
+    conversations = await changes_store.delete(conn, user_id, ids)
     await events.record(conn, events.MemoryChanged(user_id=user_id, change="delete", memory_ids=ids, made_by=made_by))
-    return ids
+    return [*ids, *conversations]
 
 
 async def delete_forgotten(conn: Connection, *, now: datetime) -> dict[UUID, list[UUID]]:
-    """Delete what was forgotten longer than `UNDO_FOR` ago; returns the ids that went, by person. Run by a job."""
+    """Delete what was forgotten longer than `UNDO_FOR` ago; returns the ids that went, as `forget`
+    does, by person. Run by a job."""
     found = await changes_store.due(conn, now - UNDO_FOR)
+    gone: dict[UUID, list[UUID]] = {}
     for user_id, ids in found.items():
-        await changes_store.delete(conn, user_id, ids)
+        gone[user_id] = ids + await changes_store.delete(conn, user_id, ids)
         await events.record(
             conn, events.MemoryChanged(user_id=user_id, change="delete", memory_ids=ids, made_by="clock")
         )
-    return found
+    return gone
 
 
 async def merge(

@@ -226,9 +226,12 @@ async def hide(conn: Connection, user_id: UUID, ids: Sequence[UUID], *, now: dat
     await _drop_summaries(conn, user_id, ids)
 
 
-async def delete(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> None:
-    """Delete these messages and memories for good, and every trace of their words in earlier changes."""
-    await _drop_summaries(conn, user_id, ids)
+async def delete(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    """Delete these messages and memories for good, and every trace of their words in earlier changes.
+
+    Returns the conversations they stood in, whose summaries went with them.
+    """
+    conversations = await _drop_summaries(conn, user_id, ids)
     cursor = await conn.execute(
         "delete from messages where user_id = %s and id = any(%s) returning persona_id, seq", (user_id, list(ids))
     )
@@ -245,6 +248,7 @@ async def delete(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> None:
     )
     await conn.execute("delete from memory_changes where user_id = %s and memory_ids = '{}'", (user_id,))
     await _refresh(conn, user_id, gone)
+    return conversations
 
 
 async def due(conn: Connection, before: datetime, limit: int = 500) -> dict[UUID, list[UUID]]:
@@ -257,25 +261,6 @@ async def due(conn: Connection, before: datetime, limit: int = 500) -> dict[UUID
         for user_id, row_id in await (await conn.execute(query, (before, limit))).fetchall():
             found.setdefault(user_id, []).append(row_id)
     return found
-
-
-async def as_of(conn: Connection, user_id: UUID, ids: Sequence[UUID], at: datetime) -> dict[UUID, str]:
-    """Messages and memories by id in the words they had at `at`; what was forgotten since is left out."""
-    cursor = await conn.execute(
-        """
-        select h.id, coalesce((
-            select c.before -> h.id::text ->> 'text' from memory_changes c
-            where c.user_id = %(user)s and h.id = any(c.memory_ids) and c.at > %(at)s
-            order by c.id limit 1), h.text)
-        from (
-            select id, text from messages where user_id = %(user)s and id = any(%(ids)s) and forgotten_at is null
-            union all
-            select id, text from memories where user_id = %(user)s and id = any(%(ids)s) and forgotten_at is null
-        ) as h
-        """,
-        {"user": user_id, "ids": list(ids), "at": at},
-    )
-    return dict(await cursor.fetchall())
 
 
 async def export_changes(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
@@ -298,15 +283,17 @@ async def erase_changes(conn: Connection, user_id: UUID) -> int:
     return (await conn.execute("delete from memory_changes where user_id = %s", (user_id,))).rowcount
 
 
-async def _drop_summaries(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> None:
+async def _drop_summaries(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
     """A conversation's summary and title quote it: they go, and the job writes them anew from what is left."""
-    await conn.execute(
+    cursor = await conn.execute(
         """
         update conversations set summary = null, title = null, summarised_to = 0
         where user_id = %s and id in (select conversation_id from messages where user_id = %s and id = any(%s))
+        returning id
         """,
         (user_id, user_id, list(ids)),
     )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def _refresh(conn: Connection, user_id: UUID, moved: list[Any]) -> None:

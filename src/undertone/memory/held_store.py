@@ -31,31 +31,48 @@ class Background:
     """What is kept of the person, a line each."""
     summaries: tuple[str, ...] = ()
     """Earlier conversations in short, oldest first."""
+    card_ids: tuple[UUID, ...] = ()
+    """The memory each line of the card is."""
+    summary_ids: tuple[UUID, ...] = ()
+    """The conversation each summary is of."""
 
 
-async def background(conn: Connection, user_id: UUID, persona_id: str, conversation_id: UUID) -> Background:
-    """What was known when this conversation began: the same rows all through it unless something is forgotten."""
+async def background(
+    conn: Connection, user_id: UUID, persona_id: str, conversation_id: UUID, *, across_personas: bool = False
+) -> Background:
+    """What was known when this conversation began: the same rows all through it unless something is forgotten.
+
+    `across_personas` takes what was told to the person's other personas too: only where the person said yes to that.
+    """
+    whose = {"user": user_id, "persona": persona_id, "conversation": conversation_id, "across": across_personas}
     cursor = await conn.execute(
         """
-        select m.text from memories m join conversations c on c.user_id = m.user_id and c.id = %(conversation)s
-        where m.user_id = %(user)s and m.persona_id = %(persona)s and m.kind <> 'summary' and m.forgotten_at is null
-          and m.created_at < c.opened_at
+        select m.id, m.text from memories m join conversations c on c.user_id = m.user_id and c.id = %(conversation)s
+        where m.user_id = %(user)s and (%(across)s or m.persona_id = %(persona)s) and m.kind <> 'summary'
+          and m.forgotten_at is null and m.created_at < c.opened_at
           and (m.valid_to is null or m.valid_to > c.opened_at)
         order by m.pinned desc, m.created_at limit 80
         """,
-        {"user": user_id, "persona": persona_id, "conversation": conversation_id},
+        whose,
     )
-    card = tuple(row[0] for row in await cursor.fetchall())
+    known = await cursor.fetchall()
     cursor = await conn.execute(
         """
-        select p.summary from conversations p join conversations c on c.user_id = p.user_id and c.id = %(conversation)s
-        where p.user_id = %(user)s and p.persona_id = %(persona)s and p.summary is not null
+        select p.id, p.summary from conversations p
+        join conversations c on c.user_id = p.user_id and c.id = %(conversation)s
+        where p.user_id = %(user)s and (%(across)s or p.persona_id = %(persona)s) and p.summary is not null
           and p.last_at < c.opened_at and p.id <> c.id
         order by p.last_at desc limit 40
         """,
-        {"user": user_id, "persona": persona_id, "conversation": conversation_id},
+        whose,
     )
-    return Background(card, tuple(row[0] for row in await cursor.fetchall())[::-1])
+    earlier = (await cursor.fetchall())[::-1]
+    return Background(
+        card=tuple(text for _, text in known),
+        summaries=tuple(text for _, text in earlier),
+        card_ids=tuple(id for id, _ in known),
+        summary_ids=tuple(id for id, _ in earlier),
+    )
 
 
 async def texts(conn: Connection, user_id: UUID, ids: list[UUID]) -> dict[UUID, str]:

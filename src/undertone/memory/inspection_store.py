@@ -172,6 +172,12 @@ async def places(conn: Connection, user_id: UUID, message_ids: list[UUID]) -> di
         return {place.id: place for place in await cursor.fetchall()}
 
 
+async def personas_of(conn: Connection, user_id: UUID) -> list[str]:
+    """The personas this person has talked with."""
+    cursor = await conn.execute("select persona_id from recall_streams where user_id = %s order by 1", (user_id,))
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def line_of(conn: Connection, user_id: UUID, memory_id: UUID) -> list[Held]:
     """A memory with what it replaced and what replaced it, as far as that goes, the oldest first; no forgotten ones."""
     async with conn.cursor(row_factory=class_row(Held)) as cursor:

@@ -6,6 +6,7 @@ Three round trips: the packed stream, the texts of the best, the kept memories. 
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from undertone.llm.protocol import Embedder
 from undertone.memory import terms
 from undertone.memory.index import Row, Stream, read_rows, read_stream
 from undertone.memory.index.stream import name_conversation
+from undertone.memory.inspection_store import personas_of
 from undertone.memory.query import Query, read_query
 from undertone.memory.ranking import Ranked, rank
 from undertone.resources import Connection
@@ -43,14 +45,36 @@ async def recall(
     exclude_conversation_after: tuple[UUID, int] | None = None,
     exclude_ids: Collection[UUID] = (),
     embed: Embedder | None = None,
+    across_personas: bool = False,
 ) -> list[Memory]:
     """The best turns, best first: `k` of them (10 when nothing limits), or as many as fit `budget_tokens`.
 
     `vector`: the text's, shape (d,); None recalls by words alone. With `embed`, a text that names speakers is embedded
     once more without their names. `exclude_conversation_after` (conversation, position) leaves out what the prompt
     already shows: that conversation from the position on; `exclude_ids` leaves out single messages. Quarantined
-    messages and those of left branches are never recalled.
+    messages and those of left branches are never recalled. `across_personas` looks at what was told to the person's
+    other personas too: only where the person said yes to that.
     """
+    if across_personas:
+        told = [persona_id, *(other for other in await personas_of(conn, user_id) if other != persona_id)]
+        found = [
+            replace(memory, why=memory.why if other == persona_id else f"{memory.why}; told to {other}")
+            for other in told
+            for memory in await recall(
+                conn,
+                user_id,
+                other,
+                text,
+                vector,
+                now=now,
+                k=k,
+                budget_tokens=budget_tokens,
+                exclude_conversation_after=exclude_conversation_after,
+                exclude_ids=exclude_ids,
+                embed=embed,
+            )
+        ]
+        return _best(found, k, budget_tokens)
     stream = await read_stream(conn, user_id, persona_id)
     if not len(stream):
         return []
@@ -82,6 +106,18 @@ async def recall(
             Memory(row.id, "turn", row.text, row.role, row.created_at, float(ranked.score[place]), why, (row.id,))
         )
     return found
+
+
+def _best(found: list[Memory], k: int | None, budget_tokens: int | None) -> list[Memory]:
+    """The best of several streams, each scored on its own statistics."""
+    best: list[Memory] = []
+    spent = 0
+    for memory in sorted(found, key=lambda memory: -memory.score)[: k or (MOST if budget_tokens is not None else K)]:
+        spent += len(memory.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
+        if budget_tokens is not None and spent > budget_tokens:
+            break
+        best.append(memory)
+    return best
 
 
 def _why(place: int, row: Row, stream: Stream, query: Query, ranked: Ranked) -> str:

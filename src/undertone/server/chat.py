@@ -106,6 +106,14 @@ async def why(request: Request, turn_id: UUID, who: Annotated[Principal, Depends
     return await replay.explain(engine_of(request), turn_id, who.user_id)
 
 
+@router.get("/v1/turns/{turn_id}/sent", summary="What was sent to the model for this reply, part by part")
+async def sent(
+    request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))]
+) -> dict[str, Any]:
+    """`exact`: byte for byte what the model received. A person is not shown the persona's instructions."""
+    return await replay.show_sent(engine_of(request), turn_id, who.user_id)
+
+
 @router.post("/v1/turns/{turn_id}/stop", status_code=202, summary="Stop a reply; what was said stays")
 async def stop(request: Request, turn_id: UUID, who: Annotated[Principal, Depends(principal("chat"))]) -> Response:
     await replay.stop(engine_of(request), turn_id, who.user_id)
