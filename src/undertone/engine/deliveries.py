@@ -32,6 +32,10 @@ async def accept(conn: Connection, person: people.Person, reminder_id: UUID, now
         raise Unprocessable("The time of this reminder is over.")
     if len(await reminders_store.listed(conn, person.user_id, "set")) >= reminders.MOST_OPEN:
         raise Unprocessable(f"{reminders.MOST_OPEN} reminders are waiting already; take one off first.")
+    place = await reminders_store.place_of(conn, person.user_id)  # they may have told their clock only now
+    wish = reminders.find(found[0].words, found[0].created_at, place)
+    if wish is not None and wish.due_at > now:
+        await reminders_store.delay(conn, found[0], wish.due_at)
     await reminders_store.move(conn, person.user_id, reminder_id, before=["proposed"], after="set")
     await _changed(conn, found[0], "set")
 

@@ -1,5 +1,7 @@
 // The conversation as it stands on the page: bubbles, and what can be done with each reply.
 
+import { asides, origin } from "./asides.js";
+import { askSuggestion, edit } from "./craft.js";
 import { $, action, avatar, h, whenWords } from "./dom.js";
 import { prose } from "./prose.js";
 
@@ -11,7 +13,7 @@ export class Log {
   #persona = null;
   #pinned = true;
 
-  /** `handlers`: why(turn), again(turn), report(turn). */
+  /** `handlers`: why(turn), again(reply), more(turn), report(turn), reword(item, turn, text). */
   constructor(handlers) {
     this.#handlers = handlers;
     this.#scroll.addEventListener("scroll", () => this.#watch(), { passive: true });
@@ -19,23 +21,43 @@ export class Log {
     new ResizeObserver(() => this.#pinned && this.toEnd()).observe(this.#scroll);
   }
 
-  /** Begin a page: the persona, its greeting when nothing was said yet, or the messages so far. */
-  show(persona, messages = []) {
+  /**
+   * Begin a page: the persona, a hello when nothing was said yet, or the messages so far. `reminders`: ids of messages
+   * that came because the person asked for them. Returns the newest reply and what it answers.
+   */
+  show(persona, messages = [], { hello = persona.greeting, reminders = new Set() } = {}) {
     this.#persona = persona;
-    this.#list.replaceChildren(this.#hello(persona, messages.length > 0));
+    this.#list.replaceChildren(this.#hello(persona, hello, messages.length > 0));
+    let reply = null;
+    let mine = null;
     for (const message of messages) {
-      if (message.role === "user") this.mine(message.text, message.created_at);
-      else this.reply(message.turn).done({ text: message.text, turn: message.turn }, { settled: true });
+      if (message.role === "user") mine = this.mine(message.text, message.created_at, message.turn);
+      else {
+        reply = this.reply(message.turn);
+        reply.done({ text: message.text, turn: message.turn }, { settled: true });
+        if (reminders.has(message.id)) reply.element.querySelector(".message-foot").replaceWith(origin());
+      }
     }
     this.#latest();
     this.toEnd();
+    return { reply, mine };
+  }
+
+  /** Take this message and all that stands after it off the page. */
+  cutFrom(item) {
+    while (item.nextSibling) item.nextSibling.remove();
+    item.remove();
   }
 
   /** The person's message. */
-  mine(text, at = null) {
+  mine(text, at = null, turn = null) {
     this.#list.querySelector(".hello")?.classList.add("past");
     const bubble = h("div", { class: "bubble" }, ...prose(text));
-    const item = h("li", { class: "message mine", title: at ? whenWords(at) : null }, h("h3", { class: "sr" }, "You"), bubble);
+    const foot = h("div", { class: "mine-foot" });
+    const item = h("li", { class: "message mine", title: at ? whenWords(at) : null }, h("h3", { class: "sr" }, "You"), bubble, foot);
+    const reword = () => item.dataset.turn && edit(item, text, (words) => this.#handlers.reword(item, item.dataset.turn, words));
+    if (turn) item.dataset.turn = turn;
+    foot.append(action("edit", "Change your message", reword, { quiet: true }));
     this.#list.append(item);
     this.toEnd();
     return item;
@@ -71,14 +93,14 @@ export class Log {
     this.#toEnd.hidden = left < 160;
   }
 
-  #hello(persona, past) {
+  #hello(persona, hello, past) {
     return h(
       "li",
       { class: past ? "hello past" : "hello" },
       avatar(persona, "large"),
       h("h3", {}, persona.name),
       h("p", { class: "tagline" }, persona.tagline),
-      persona.greeting ? h("blockquote", {}, persona.greeting) : null,
+      hello ? h("blockquote", {}, hello) : null,
       h("p", { class: "quiet" }, `${persona.name} is an AI character.`),
     );
   }
@@ -90,6 +112,7 @@ class Reply {
   text = "";
   #bubble = h("div", { class: "bubble waiting" }, h("span", { class: "dots", "aria-label": "is writing" }, h("i"), h("i"), h("i")));
   #foot = h("div", { class: "message-foot" });
+  #beside = h("div", { class: "beside" });
   #handlers;
   #moved;
 
@@ -101,7 +124,7 @@ class Reply {
       { class: "message theirs" },
       h("h3", { class: "sr" }, `${persona.name}, an AI`),
       avatar(persona, "tiny"),
-      h("div", { class: "message-body" }, this.#bubble, this.#foot),
+      h("div", { class: "message-body" }, this.#bubble, this.#beside, this.#foot),
     );
   }
 
@@ -112,6 +135,13 @@ class Reply {
     this.#bubble.className = "bubble waiting";
     this.#bubble.replaceChildren(h("span", { class: "dots" }, h("i"), h("i"), h("i")));
     this.#foot.replaceChildren();
+    this.#beside.replaceChildren();
+  }
+
+  /** Put the arrows between replies before the other actions; nothing when there is one reply only. */
+  alternatives(swipe) {
+    this.#foot.querySelector(".swipe")?.remove();
+    if (swipe) this.#foot.prepend(swipe);
   }
 
   add(piece) {
@@ -125,6 +155,8 @@ class Reply {
     this.text = data.text ?? this.text;
     this.#draw(settled ? "settled" : "");
     if (data.notice) this.#bubble.firstElementChild?.classList.add("notice");
+    this.#foot.replaceChildren();
+    this.#beside.replaceChildren(...asides(data));
     if (data.stopped) this.#note("Stopped here.");
     if (this.turn) this.#actions(data.memories?.length ?? 0, data.strategy !== "crisis");
   }
@@ -153,11 +185,14 @@ class Reply {
   }
 
   #actions(remembered, repeatable) {
-    const { why, again, report } = this.#handlers;
+    const { why, again, more, report } = this.#handlers;
+    const latest = { class: "action only-latest" };
     const label = remembered ? `Why this reply · ${remembered} remembered` : "Why this reply";
     this.#foot.append(
       action("why", label, () => why(this.turn)),
-      repeatable ? action("again", "Another reply", () => again(this), { class: "action only-latest" }) : "",
+      repeatable ? action("again", "Another reply", () => again(this), latest) : "",
+      repeatable ? action("more", "Go on", () => more(this.turn), latest) : "",
+      repeatable ? action("suggest", "Suggest a better reply", () => askSuggestion(this.turn, this.text), { quiet: true }) : "",
       action("report", "Report", () => report(this.turn), { quiet: true }),
     );
     this.#moved();

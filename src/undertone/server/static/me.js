@@ -3,6 +3,7 @@
 import { get, patch, remove, sentence } from "./api.js";
 import { $, h, whenWords } from "./dom.js";
 import { answer } from "./gate.js";
+import { showReminders } from "./reminders.js";
 import { capital, moodWords, TYPES, typeWords } from "./words.js";
 
 function trouble(error) {
@@ -148,6 +149,7 @@ try {
   consents(standing);
   place(standing);
   profile(standing);
+  await showReminders(saved);
 } catch (error) {
   trouble(error);
 }

@@ -1,6 +1,7 @@
 // Whom to talk with and which conversation: the rail at the side, and the change from one to the other.
 
 import { get, post, Problem, sentence } from "./api.js";
+import { showAlternatives } from "./craft.js";
 import { $, announce, avatar, h, hue, kept, whenWords } from "./dom.js";
 import { changes, state, trouble } from "./state.js";
 import { detach, log, resume, rhythm } from "./turns.js";
@@ -14,6 +15,8 @@ changes.addEventListener("reply", () => {
   const listed = conversations.some((one) => one.id === state.conversation && one.messages > 0);
   if (!listed) list().catch(() => {}); // the list can wait; the chat goes on
 });
+
+changes.addEventListener("branch", () => choose(state.persona, { id: state.conversation }));
 
 /** The persona of the last visit, or the first there is. */
 export const lastPersona = () => state.personas.find((one) => one.id === kept.get(LAST)) ?? state.personas[0];
@@ -32,9 +35,10 @@ export async function choose(persona, conversation = null) {
     await list();
     const wanted = conversation ?? conversations.find((one) => !one.closed_at);
     const messages = wanted ? await get(`/v1/conversations/${wanted.id}/messages?limit=500`) : [];
+    const around = await surroundings(persona, messages);
     if (visit !== visits) return; // they went elsewhere meanwhile
     state.conversation = wanted?.id ?? null;
-    show(messages);
+    show(messages, around);
   } catch (error) {
     trouble(sentence(error));
   }
@@ -47,8 +51,9 @@ export async function begin() {
   try {
     const made = await post("/v1/conversations", { persona: state.persona.id });
     if (visit !== visits) return;
+    const around = await surroundings(state.persona, []);
     state.conversation = made.id;
-    show([]);
+    show([], around);
     announce("A new conversation.");
     await list();
   } catch (error) {
@@ -56,8 +61,19 @@ export async function begin() {
   }
 }
 
-function show(messages) {
-  log.show(state.persona, messages);
+/** What a page needs beside the messages: a hello by time away, and which messages are reminders. */
+async function surroundings(persona, messages) {
+  const reminded = messages.some((message) => message.role === "assistant" && !message.turn);
+  const [greeting, delivered] = await Promise.all([
+    messages.length ? null : get(`/v1/personas/${encodeURIComponent(persona.id)}/greeting`).catch(() => null),
+    reminded ? get("/v1/reminders?state=delivered").catch(() => []) : [],
+  ]);
+  return { hello: greeting?.text ?? persona.greeting, reminders: new Set(delivered.map((one) => one.message)) };
+}
+
+function show(messages, around) {
+  const { reply, mine } = log.show(state.persona, messages, around);
+  if (messages.at(-1)?.role === "assistant") showAlternatives(reply, mine);
   draw();
   rhythm.reply();
   if (!matchMedia("(pointer: coarse)").matches) $("say").focus({ preventScroll: true });

@@ -1,9 +1,9 @@
 // Report a reply: one question, then a short thank-you.
 
 import { post, sentence } from "./api.js";
-import { $, announce, h } from "./dom.js";
+import { $ } from "./dom.js";
 import { closable } from "./drawer.js";
-import { trouble } from "./state.js";
+import { toast, trouble } from "./state.js";
 
 const dialog = $("report");
 const form = $("report-form");
@@ -15,7 +15,7 @@ form.addEventListener("submit", async (event) => {
   dialog.close();
   try {
     await post(`/v1/turns/${turn}/report`, { reason: form.elements.reason.value });
-    thank();
+    toast("Reported. Thank you.");
   } catch (error) {
     trouble(sentence(error));
   }
@@ -26,12 +26,4 @@ export function askReport(turnId) {
   turn = turnId;
   form.reset();
   dialog.showModal();
-}
-
-function thank() {
-  const words = "Reported. Thank you.";
-  const note = h("p", { class: "toast" }, words);
-  announce(words);
-  document.body.append(note);
-  setTimeout(() => note.remove(), 4000);
 }

@@ -1,6 +1,6 @@
 // What the parts of the chat page share: who is here, with whom, and the log.
 
-import { $ } from "./dom.js";
+import { $, announce, h } from "./dom.js";
 
 export const state = {
   /** By purpose: "granted", "refused" or "not asked". */
@@ -19,5 +19,13 @@ export function trouble(words) {
   $("trouble").hidden = !words;
 }
 
-/** What others may listen for: "reply" (one has come to its end), "consent" (one is missing). */
+/** A short word of thanks or of what was done; goes away by itself. */
+export function toast(words) {
+  const note = h("p", { class: "toast" }, words);
+  announce(words);
+  document.body.append(note);
+  setTimeout(() => note.remove(), 4000);
+}
+
+/** What others may listen for: "reply" (one has come to its end), "consent" (one is missing), "branch" (another stands). */
 export const changes = new EventTarget();

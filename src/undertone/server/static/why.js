@@ -8,6 +8,7 @@ import { capital, typeWords } from "./words.js";
 const READINGS = {
   sentiment: ["Mood", { negative: "Low", neutral: "Even", positive: "Bright" }],
   engagement: ["Attention", { losing: "Elsewhere", steady: "Steady", rising: "Growing" }],
+  strain: ["What weighs", { none: "Nothing you spoke of", intoxication: "Drink", debt: "Money", guilt: "Guilt", compulsion: "Hard to stop", loneliness: "Loneliness", distress: "Distress" }],
   behaviour: ["Habit", { none: "Nothing unusual", burst: "Many messages at once", late_night: "Up late" }],
 };
 const PARTS = {
@@ -50,6 +51,8 @@ function strategy(found, why) {
     h("p", { class: "headline" }, capital(why.strategy.id)),
     h("p", {}, why.strategy.summary),
     h("p", { class: "quiet" }, `Chosen because ${why.strategy.why}.`),
+    why.strategy.narrowed?.length ? h("p", { class: "quiet" }, `Nothing flirtatious and nothing for sale: ${why.strategy.narrowed.join("; ")}.`) : null,
+    why.context ? h("p", { class: "quiet" }, `Temperature ${why.context.temperature}, at most ${why.context.max_tokens} tokens.`) : null,
   ];
 }
 
