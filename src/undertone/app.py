@@ -32,8 +32,10 @@ from undertone.engine import (
 from undertone.engine.context import TokenRatio
 from undertone.errors import NotReady
 from undertone.llm import providers
+from undertone.llm.clerk import Clerk
 from undertone.llm.embedder import default_embedder
 from undertone.llm.embedding_endpoint import EmbeddingEndpoint
+from undertone.llm.offline import Offline
 from undertone.llm.protocol import ChatProvider, Embedder
 from undertone.people import age, register
 from undertone.resources import Resources
@@ -86,7 +88,7 @@ async def open_resources(
         )
     model = chat or build_chat(settings)
     try:
-        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall)
+        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall, clerk=_clerk(settings, model))
     finally:
         await model.close()
         if embed is None:
@@ -110,6 +112,14 @@ def build_chat(settings: Settings) -> ChatProvider:
         idle_token_s=settings.idle_token_s,
         turn_s=settings.turn_s,
     )
+
+
+def _clerk(settings: Settings, chat: ChatProvider) -> Clerk | None:
+    """The model for background work; None where settings want none, or there is none."""
+    if settings.background_model == "none" or chat.name == Offline.name:
+        return None
+    name = "" if settings.background_model == "same" else settings.background_model
+    return Clerk(chat, name, settings.background_s, settings.background_tokens_per_day)
 
 
 def build_engine(settings: Settings, resources: Resources) -> Engine:

@@ -64,6 +64,14 @@ class Settings(BaseSettings):
     context_tokens: int = Field(default=16_000, ge=4_000, description="Tokens one request may hold, reply included.")
     memory_tokens: int = Field(default=900, ge=0, description="Tokens of recalled memories in one request.")
 
+    background_model: str = Field(
+        default="same", description="Who extracts and sums up: `same` as in the chat, another model there, or `none`."
+    )
+    background_s: float = Field(default=30.0, gt=0, description="Seconds that model has for one answer.")
+    background_tokens_per_day: int = Field(
+        default=50_000, ge=0, description="Tokens it may cost for one person and persona in a day; then rules do it."
+    )
+
     messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")
     messages_per_day: int = Field(default=1500, ge=1, description="Messages one person may send in a day.")
     notice_hours: float = Field(default=2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")

@@ -149,6 +149,22 @@ class MemoryChanged(Event):
     """person, operator or clock."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAsked(Event):
+    """A model did background work for a person."""
+
+    purpose: str
+    """extract or sum_up."""
+    outcome: str
+    """ok, or failed: late, silent, or no JSON that fits."""
+    model: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    duration_ms: float
+
+
 KINDS: tuple[type[Event], ...] = (
     TurnStarted,
     TurnFinished,
@@ -159,6 +175,7 @@ KINDS: tuple[type[Event], ...] = (
     PreferenceGiven,
     ReplyReported,
     ConversationClosed,
+    ModelAsked,
     MemoryChanged,
 )
 

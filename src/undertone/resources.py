@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from undertone.db import Connection as Connection
 from undertone.db import Pool as Pool
+from undertone.llm.clerk import Clerk
 from undertone.llm.protocol import ChatProvider, Embedder
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The pool, the chat model, the built-in embedder, and the embedder recall uses (the same one by default)."""
+    """The pool, the chat model, the embedders, and the model for background work."""
 
     db: Pool
     chat: ChatProvider
     embed: Embedder
     recall_embed: Embedder
+    """The built-in one by default."""
+    clerk: Clerk | None = None
+    """Extracts and sums up; None leaves that to rules."""

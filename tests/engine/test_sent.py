@@ -1,5 +1,6 @@
 """What was sent for a reply: shown byte for byte as the model received it, and never again what was forgotten since."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ async def consolidate(house: House, person: Person) -> None:
         user = await user_id(conn, person)
         await memory.consolidate(conn, user, person.persona)
         for conversation in await memory.list_conversations(conn, user):
-            await memory.summarise(conn, user, conversation.id)
+            await memory.close_conversation(conn, user, conversation.id, now=datetime.now(UTC))
+    await memory.sum_up(house.engine.resources, user, person.persona, now=datetime.now(UTC))
 
 
 async def memory_of(person: Person, text: str) -> str:

@@ -105,15 +105,3 @@ async def test_a_pin_and_a_correction_by_the_person(conn: Connection) -> None:
     assert (fact.text, fact.pinned) == ("I take my tea with milk", True)
     with pytest.raises(NotFound):
         await memory.edit(conn, uuid4(), kept, pinned=False, now=NOW)
-
-
-async def test_a_closed_conversation_gets_title_and_summary(conn: Connection) -> None:
-    user = uuid4()
-    await told(conn, user, "hello", "The cello from my childhood is in the attic", "ok", "how are you?")
-    conversation = (await memory.list_conversations(conn, user))[0]
-    await memory.close_conversation(conn, user, conversation.id, now=NOW)
-    assert (user, conversation.id) in await memory.unsummarised(conn)
-    summary = await memory.summarise(conn, user, conversation.id)
-    assert "cello" in summary
-    assert (user, conversation.id) not in await memory.unsummarised(conn)
-    assert (await memory.get_conversation(conn, user, conversation.id)).title is not None

@@ -6,13 +6,16 @@
 Knows which room does what, and nothing of how.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from undertone import events, jobs, memory, people
 from undertone.db import transaction
 from undertone.engine import deliveries, forgetting, store
 from undertone.resources import Connection, Resources
+
+READ_AFTER = timedelta(minutes=2)
+"""How long a model's reading waits for more messages, so that one call reads several."""
 
 
 async def after_reply(conn: Connection, *, user_id: UUID, persona_id: str, remembers: bool) -> None:
@@ -30,13 +33,34 @@ async def after_reply(conn: Connection, *, user_id: UUID, persona_id: str, remem
 
 @jobs.job("after_turn")
 async def after_turn(resources: Resources, *, user_id: str, persona_id: str, remembers: bool) -> None:
-    """Give this person's new messages their vectors and, where they agreed to be remembered, keep what they told."""
+    """Give this person's new messages their vectors and, where they agreed to be remembered, see that what they told
+    is kept: by rules at once, by a model when a few more messages may have come."""
     person = UUID(user_id)
     await _embed_new(resources, person)
-    if remembers:
-        async with transaction(resources.db) as conn:
-            if await people.hold_user(conn, person):
-                await memory.consolidate(conn, person, persona_id)
+    if not remembers:
+        return
+    if resources.clerk is None:
+        await keep_told(resources, user_id=user_id, persona_id=persona_id)
+        return
+    async with transaction(resources.db) as conn:
+        if await people.hold_user(conn, person):
+            await jobs.defer(
+                conn,
+                "keep_told",
+                lock=user_id,
+                once=f"told:{user_id}:{persona_id}",
+                at=datetime.now(UTC) + READ_AFTER,
+                user_id=user_id,
+                persona_id=persona_id,
+            )
+
+
+@jobs.job("keep_told")
+async def keep_told(resources: Resources, *, user_id: str, persona_id: str) -> None:
+    """Keep what new messages tell, and sum up the beginning of a conversation that has grown long."""
+    person = UUID(user_id)
+    await memory.keep_told(resources, person, persona_id, now=datetime.now(UTC))
+    await memory.sum_up_so_far(resources, person, persona_id, now=datetime.now(UTC))
 
 
 async def _embed_new(resources: Resources, person: UUID) -> None:
@@ -66,12 +90,28 @@ async def close_conversations(resources: Resources) -> None:
 
 @jobs.job("sum_up_conversations", timetable="5-59/10 * * * *")
 async def sum_up_conversations(resources: Resources) -> None:
-    """Give closed conversations their title and summary."""
+    """Queue the summing up of closed conversations, one job a person and persona."""
+    async with transaction(resources.db) as conn:
+        for user_id, persona_id in await memory.to_sum_up(conn):
+            await jobs.defer(
+                conn,
+                "sum_up",
+                lock=str(user_id),
+                once=f"sum_up:{user_id}:{persona_id}",
+                user_id=user_id,
+                persona_id=persona_id,
+            )
+
+
+@jobs.job("sum_up")
+async def sum_up(resources: Resources, *, user_id: str, persona_id: str) -> None:
+    """Give closed conversations their title and summary; for whom we may remember also months and life so far."""
+    person = UUID(user_id)
     async with resources.db.connection() as conn:
-        waiting = await memory.unsummarised(conn)
-    for user_id, conversation_id in waiting:
-        async with transaction(resources.db) as conn:
-            await memory.summarise(conn, user_id, conversation_id)
+        remembers = await memory.remembered(conn, person, persona_id) and not await people.refused(
+            conn, person, "memory"
+        )
+    await memory.sum_up(resources, person, persona_id, remembers=remembers, now=datetime.now(UTC))
 
 
 @jobs.job("delete_forgotten", timetable="11 * * * *")

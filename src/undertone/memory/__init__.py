@@ -6,7 +6,7 @@ found = await memory.recall(conn, user_id, persona_id, text, vector, now=now)
 """
 
 from undertone.memory.changes import UNDO_FOR, Moment, delete_forgotten, edit, forget, hide, keep, merge, moments, undo
-from undertone.memory.consolidation import consolidate, summarise
+from undertone.memory.consolidation import consolidate, keep_told
 from undertone.memory.held_store import (
     HOLDINGS,
     Background,
@@ -17,7 +17,6 @@ from undertone.memory.held_store import (
     without_vector,
 )
 from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
-from undertone.memory.kept_store import unsummarised
 from undertone.memory.past_store import as_of, said_at, with_forgotten
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
@@ -36,6 +35,8 @@ from undertone.memory.store import (
     recent_user_turns,
     set_vector,
 )
+from undertone.memory.summaries import sum_up, sum_up_so_far
+from undertone.memory.summaries_store import Summary, remembered, to_sum_up
 
 __all__ = [
     "HOLDINGS",
@@ -47,6 +48,7 @@ __all__ = [
     "Moment",
     "Place",
     "Search",
+    "Summary",
     "UserTurn",
     "append",
     "as_of",
@@ -66,6 +68,7 @@ __all__ = [
     "hide",
     "history",
     "keep",
+    "keep_told",
     "kept",
     "last_said",
     "list_conversations",
@@ -75,14 +78,16 @@ __all__ = [
     "places",
     "recall",
     "recent_user_turns",
+    "remembered",
     "rewrite",
     "said",
     "said_at",
     "set_vector",
-    "summarise",
+    "sum_up",
+    "sum_up_so_far",
     "texts",
+    "to_sum_up",
     "undo",
-    "unsummarised",
     "with_forgotten",
     "without_vector",
 ]

@@ -158,11 +158,11 @@ async def forget(
     conn: Connection, user_id: UUID, memory_id: UUID, *, sources: bool = False, made_by: MadeBy = "person"
 ) -> list[UUID]:
     """Delete at once what `hide` would hide; returns the ids of all that went, and of the
-    conversations whose summaries went with it. Raises NotFound."""
+    conversations and summaries that quoted it. Raises NotFound."""
     ids = await _reached(conn, user_id, memory_id, sources=sources)
-    conversations = await changes_store.delete(conn, user_id, ids)
+    summaries = await changes_store.delete(conn, user_id, ids)
     await events.record(conn, events.MemoryChanged(user_id=user_id, change="delete", memory_ids=ids, made_by=made_by))
-    return [*ids, *conversations]
+    return [*ids, *summaries]
 
 
 async def delete_forgotten(conn: Connection, *, now: datetime) -> dict[UUID, list[UUID]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from undertone.memory import index
+from undertone.memory import index, summaries_store
 from undertone.resources import Connection
 
 
@@ -113,6 +113,7 @@ async def put_back(conn: Connection, user_id: UUID, before: dict[str, dict[str, 
         (json.dumps(before), user_id),
     )
     await _refresh(conn, user_id, await cursor.fetchall())
+    await summaries_store.drop_quoting(conn, user_id, [UUID(name) for name in before])
 
 
 async def edit_memory(
@@ -223,15 +224,15 @@ async def hide(conn: Connection, user_id: UUID, ids: Sequence[UUID], *, now: dat
         (now, user_id, list(ids)),
     )
     await _refresh(conn, user_id, await cursor.fetchall())
-    await _drop_summaries(conn, user_id, ids)
+    await summaries_store.drop_quoting(conn, user_id, ids)
 
 
 async def delete(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
     """Delete these messages and memories for good, and every trace of their words in earlier changes.
 
-    Returns the conversations they stood in, whose summaries went with them.
+    Returns the ids of the summaries that may have quoted them; a closed conversation's is its own.
     """
-    conversations = await _drop_summaries(conn, user_id, ids)
+    summaries = await summaries_store.drop_quoting(conn, user_id, ids)
     cursor = await conn.execute(
         "delete from messages where user_id = %s and id = any(%s) returning persona_id, seq", (user_id, list(ids))
     )
@@ -248,7 +249,7 @@ async def delete(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> list[U
     )
     await conn.execute("delete from memory_changes where user_id = %s and memory_ids = '{}'", (user_id,))
     await _refresh(conn, user_id, gone)
-    return conversations
+    return summaries
 
 
 async def due(conn: Connection, before: datetime, limit: int = 500) -> dict[UUID, list[UUID]]:
@@ -281,19 +282,6 @@ async def export_changes(conn: Connection, user_id: UUID) -> list[dict[str, Any]
 
 async def erase_changes(conn: Connection, user_id: UUID) -> int:
     return (await conn.execute("delete from memory_changes where user_id = %s", (user_id,))).rowcount
-
-
-async def _drop_summaries(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
-    """A conversation's summary and title quote it: they go, and the job writes them anew from what is left."""
-    cursor = await conn.execute(
-        """
-        update conversations set summary = null, title = null, summarised_to = 0
-        where user_id = %s and id in (select conversation_id from messages where user_id = %s and id = any(%s))
-        returning id
-        """,
-        (user_id, user_id, list(ids)),
-    )
-    return [row[0] for row in await cursor.fetchall()]
 
 
 async def _refresh(conn: Connection, user_id: UUID, moved: list[Any]) -> None:

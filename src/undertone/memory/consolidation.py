@@ -1,22 +1,18 @@
 """From words to what is kept: new messages are read once, the same said again is one memory, the new replaces the old.
 
     await consolidate(conn, user_id, persona_id)
-    await summarise(conn, user_id, conversation_id)
 
-Both are harmless to run twice and need no model. Knows no job and no prompt.
+Harmless to run twice; needs no model. Knows no job and no prompt.
 """
 
-import re
+from datetime import datetime
 from uuid import UUID
 
-from undertone.memory import kept_store, store
+from undertone import people
+from undertone.db import transaction
+from undertone.memory import kept_store
 from undertone.memory.extraction import extract
-from undertone.resources import Connection
-
-LINES = 3
-"""A summary quotes at most this many of the person's own statements."""
-TITLE = 48
-"""Most characters of a title."""
+from undertone.resources import Connection, Resources
 
 
 async def consolidate(conn: Connection, user_id: UUID, persona_id: str) -> int:
@@ -49,18 +45,9 @@ async def consolidate(conn: Connection, user_id: UUID, persona_id: str) -> int:
     return new
 
 
-async def summarise(conn: Connection, user_id: UUID, conversation_id: UUID) -> str:
-    """Write a conversation's title and summary from the person's own longest statements, in their order."""
-    said = [m for m in await store.history(conn, user_id, conversation_id, limit=400) if m.role == "user"]
-    statements: list[tuple[int, str]] = []
-    for message in said:
-        if not message.quarantined:
-            sentences = (s.strip() for s in re.findall(r"[^.!?\n]+[.!?]*", message.text))
-            statements += [(message.position, s) for s in sentences if s and not s.endswith("?") and len(s.split()) > 3]
-    best = sorted(sorted(statements, key=lambda s: -len(s[1]))[:LINES])
-    date = f"{said[0].created_at:%d %B %Y}" if said else ""
-    summary = f"{date}: " + " / ".join(text[:160] for _, text in best) if best else f"{date}: small talk"
-    title = (best[0][1] if best else said[0].text if said else "")[:TITLE].rstrip(" .,!") or None
-    last = said[-1].position if said else 0
-    await store.set_summary(conn, user_id, conversation_id, summary=summary, title=title, summarised_to=last)
-    return summary
+async def keep_told(resources: Resources, user_id: UUID, persona_id: str, *, now: datetime) -> int:
+    """Keep what the unread messages tell; returns how many memories are new."""
+    async with transaction(resources.db) as conn:
+        if not await people.hold_user(conn, user_id):
+            return 0
+        return await consolidate(conn, user_id, persona_id)

@@ -16,8 +16,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from undertone.errors import NotFound
-from undertone.memory import changes_store, index, terms
+from undertone.memory import changes_store, index, summaries_store, terms
 from undertone.memory.store import Conversation
+from undertone.memory.summaries_store import Summary
 from undertone.memory.vectors import to_halfvec
 from undertone.resources import Connection
 from undertone.types import Message, Vector
@@ -30,11 +31,15 @@ class Background:
     card: tuple[str, ...] = ()
     """What is kept of the person, a line each."""
     summaries: tuple[str, ...] = ()
-    """Earlier conversations in short, oldest first."""
+    """The time before in short: life so far, months, then single conversations, oldest first."""
     card_ids: tuple[UUID, ...] = ()
     """The memory each line of the card is."""
     summary_ids: tuple[UUID, ...] = ()
-    """The conversation each summary is of."""
+    """The id of each summary; a single conversation's is that conversation's."""
+    summary_levels: tuple[str, ...] = ()
+    """The level of each summary: life, month or conversation."""
+    so_far: Summary | None = None
+    """The beginning of this conversation in short, once it has grown long: for what no longer stands in its history."""
 
 
 async def background(
@@ -56,22 +61,14 @@ async def background(
         whose,
     )
     known = await cursor.fetchall()
-    cursor = await conn.execute(
-        """
-        select p.id, p.summary from conversations p
-        join conversations c on c.user_id = p.user_id and c.id = %(conversation)s
-        where p.user_id = %(user)s and (%(across)s or p.persona_id = %(persona)s) and p.summary is not null
-          and p.last_at < c.opened_at and p.id <> c.id
-        order by p.last_at desc limit 40
-        """,
-        whose,
-    )
-    earlier = (await cursor.fetchall())[::-1]
+    earlier = await summaries_store.earlier(conn, user_id, persona_id, conversation_id, across_personas=across_personas)
     return Background(
         card=tuple(text for _, text in known),
-        summaries=tuple(text for _, text in earlier),
         card_ids=tuple(id for id, _ in known),
-        summary_ids=tuple(id for id, _ in earlier),
+        summaries=tuple(summary.text for summary in earlier),
+        summary_ids=tuple(summary.id for summary in earlier),
+        summary_levels=tuple(summary.level for summary in earlier),
+        so_far=await summaries_store.so_far(conn, user_id, conversation_id),
     )
 
 
@@ -110,6 +107,7 @@ async def rewrite(conn: Connection, *, user_id: UUID, message_id: UUID, text: st
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"There is no memory {message_id} of this person.")
+    await summaries_store.drop_quoting(conn, user_id, [message_id])
     await index.refresh(conn, user_id, row[0], [row[1]])
 
 
@@ -156,6 +154,7 @@ _COLUMNS = {
 
 HOLDINGS: dict[str, tuple[Export, Erase]] = {
     "memory_changes": (changes_store.export_changes, changes_store.erase_changes),
+    **summaries_store.HOLDINGS,
     **{
         table: (partial(_export, table=table, columns=columns), partial(_erase, table=table))
         for table, columns in _COLUMNS.items()

@@ -120,13 +120,3 @@ async def supersede(conn: Connection, user_id: UUID, old: UUID, new: UUID, at: d
     await conn.execute(
         "update memories set valid_to = %s, superseded_by = %s where user_id = %s and id = %s", (at, new, user_id, old)
     )
-
-
-async def unsummarised(conn: Connection, limit: int = 50) -> list[tuple[UUID, UUID]]:
-    """(person, conversation) of closed conversations that have no summary yet."""
-    cursor = await conn.execute(
-        "select user_id, id from conversations where closed_at is not null and summary is null and next_position > 2"
-        " order by closed_at limit %s",
-        (limit,),
-    )
-    return await cursor.fetchall()

@@ -50,11 +50,23 @@ async def said_at(
     return {position: (role, id, words.get(id)) for position, role, id, _ in rows}
 
 
-async def with_forgotten(conn: Connection, user_id: UUID, conversation_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Those of these conversations in which something is forgotten that can still be taken back."""
+async def with_forgotten(conn: Connection, user_id: UUID, ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of these conversations and summaries that something was said in which is forgotten and can still be taken
+    back, and those that are gone."""
     cursor = await conn.execute(
-        "select distinct conversation_id from messages"
-        " where user_id = %s and conversation_id = any(%s) and forgotten_at is not null",
-        (user_id, list(conversation_ids)),
+        """
+        with forgotten as (
+            select m.persona_id, m.conversation_id as id, to_char(c.opened_at at time zone 'UTC', 'YYYY-MM') as month
+            from messages m join conversations c on c.user_id = m.user_id and c.id = m.conversation_id
+            where m.user_id = %(user)s and m.forgotten_at is not null
+        )
+        select wanted.id from unnest(%(ids)s::uuid[]) as wanted (id)
+        left join summaries s on s.user_id = %(user)s and s.id = wanted.id
+        left join conversations c on c.user_id = %(user)s and c.id = wanted.id
+        where s.id is null and c.id is null or exists (select from forgotten f where f.id = c.id
+            or f.persona_id = s.persona_id
+                and s.of = case s.level when 'so_far' then f.id::text when 'month' then f.month else '' end)
+        """,
+        {"user": user_id, "ids": list(ids)},
     )
     return frozenset(row[0] for row in await cursor.fetchall())

@@ -130,19 +130,6 @@ async def close_conversation(conn: Connection, user_id: UUID, conversation_id: U
     )
 
 
-async def set_summary(
-    conn: Connection, user_id: UUID, conversation_id: UUID, *, summary: str, title: str | None, summarised_to: int
-) -> None:
-    """Keep a conversation's summary and how far it reaches; a title already there stays."""
-    await conn.execute(
-        """
-        update conversations set summary = %s, title = coalesce(title, %s), summarised_to = %s
-        where user_id = %s and id = %s
-        """,
-        (summary, title, summarised_to, user_id, conversation_id),
-    )
-
-
 async def append(
     conn: Connection,
     *,

@@ -126,7 +126,9 @@ CREATE TABLE conversations (
     next_position integer DEFAULT 1 NOT NULL,
     title text,
     summary text,
-    summarised_to integer DEFAULT 0 NOT NULL
+    summarised_to integer DEFAULT 0 NOT NULL,
+    summary_made_by text,
+    CONSTRAINT conversations_summary_made_by_check CHECK ((summary_made_by = ANY (ARRAY['rules'::text, 'model'::text])))
 );
 
 CREATE TABLE events (
@@ -312,7 +314,9 @@ CREATE TABLE recall_streams (
     persona_id text NOT NULL,
     next_seq integer DEFAULT 1 NOT NULL,
     packed_to integer DEFAULT 0 NOT NULL,
-    extracted_to integer DEFAULT 0 NOT NULL
+    extracted_to integer DEFAULT 0 NOT NULL,
+    asked_on date,
+    asked_tokens integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE referral_ledger (
@@ -403,6 +407,22 @@ CREATE VIEW standings AS
            FROM age_assertions no
           WHERE ((no.user_id = u.user_id) AND (NOT no.adult)))) AS refuted_adult
    FROM users u;
+
+CREATE TABLE summaries (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    persona_id text NOT NULL,
+    level text NOT NULL,
+    of text NOT NULL,
+    text text NOT NULL,
+    covers_to integer DEFAULT 0 NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT summaries_level_check CHECK ((level = ANY (ARRAY['so_far'::text, 'month'::text, 'life'::text]))),
+    CONSTRAINT summaries_made_by_check CHECK ((made_by = ANY (ARRAY['rules'::text, 'model'::text])))
+);
 
 CREATE TABLE tokens (
     user_id uuid NOT NULL,
@@ -540,6 +560,12 @@ ALTER TABLE ONLY reports
 ALTER TABLE ONLY sent_texts
     ADD CONSTRAINT sent_texts_pkey PRIMARY KEY (user_id, digest);
 
+ALTER TABLE ONLY summaries
+    ADD CONSTRAINT summaries_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY summaries
+    ADD CONSTRAINT summaries_user_id_persona_id_level_of_key UNIQUE (user_id, persona_id, level, of);
+
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (user_id, hash);
 
@@ -557,6 +583,8 @@ ALTER TABLE ONLY users
 
 CREATE INDEX conversations_recent ON conversations USING btree (user_id, persona_id, last_at DESC);
 
+CREATE INDEX conversations_unsummarised ON conversations USING btree (closed_at) WHERE ((closed_at IS NOT NULL) AND (summary IS NULL));
+
 CREATE INDEX events_by_kind ON events USING btree (kind, at);
 
 CREATE INDEX events_by_person ON events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
@@ -566,6 +594,8 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at
 CREATE INDEX idempotency_keys_by_person ON idempotency_keys USING btree (user_id);
 
 CREATE INDEX memories_current ON ONLY memories USING btree (user_id, persona_id, kind) WHERE (superseded_by IS NULL);
+
+CREATE INDEX memories_subject ON ONLY memories USING btree (user_id, persona_id, subject) WHERE (valid_to IS NULL);
 
 CREATE INDEX messages_conversation ON ONLY messages USING btree (user_id, conversation_id, "position");
 
