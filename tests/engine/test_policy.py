@@ -1,6 +1,7 @@
 """The policy as properties: care decides, the undecided get the gentle default, nothing flaps, nothing presses."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -240,6 +241,18 @@ def test_how_someone_feels_comes_before_who_they_are() -> None:
 )
 def test_every_strategy_is_reached_by_somebody(inputs: Inputs, expected: str) -> None:
     assert choose(inputs).strategy.id == expected
+
+
+def test_the_table_of_the_documents_reaches_every_strategy_as_it_says() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "adapting.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\{.*\})` \| `(\w+)` \|", page, re.MULTILINE)
+    for inputs, expected in rows:
+        assert choose(Inputs(**json.loads(inputs))).strategy.id == expected, inputs
+    assert {expected for _, expected in rows} == set(CATALOGUE)
+    listed = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+), (\w+), (\w+) \| (\w+) \| (\w+) \|", page, re.MULTILINE)
+    assert {row[0]: row[1:] for row in listed} == {
+        s.id: (s.warmth, s.pace, s.length, "one" if s.questions else "none", s.flirtation) for s in CATALOGUE.values()
+    }
 
 
 def test_money_is_no_input() -> None:

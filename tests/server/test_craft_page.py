@@ -100,7 +100,7 @@ def wish() -> str:
     return f"Wish me luck on {day}, I have my driving test!"
 
 
-async def test_one_swipes_between_replies_and_the_choice_stays(page: Page, model: Told) -> None:
+async def test_one_swipes_between_replies_and_changes_ones_own_words(page: Page, model: Told) -> None:
     await say(page, model, "What is in the shop?", "The first answer.")
     model.will_say("The second answer.")
     await page.click(".latest .action:has-text('Another reply')")
@@ -116,8 +116,8 @@ async def test_one_swipes_between_replies_and_the_choice_stays(page: Page, model
     await replied(page, "The first answer.")
     await expect(page.locator(".latest .swipe")).to_contain_text("1 of 2")
 
-
-async def test_ones_own_words_are_changed_and_one_can_go_back(page: Page, model: Told) -> None:
+    await page.click("#new-conversation")
+    await expect(page.locator(".message")).to_have_count(0)
     await say(page, model, "I was at the sea.", "How was the water?")
     await say(page, model, "Cold.", "Brave of you.")
     await page.locator(".mine").first.hover()
@@ -138,7 +138,9 @@ async def test_ones_own_words_are_changed_and_one_can_go_back(page: Page, model:
     await expect(page.locator(".mine").first).to_contain_text("I was at the sea.")
 
 
-async def test_a_reply_goes_on_and_a_better_one_is_suggested(page: Page, site: Site, model: Told) -> None:
+async def test_a_reply_goes_on_a_better_one_is_suggested_and_time_away_greeted(
+    page: Page, site: Site, model: Told
+) -> None:
     await say(page, model, "Tell me a story.", "Once there was a lamp.")
     model.will_say("And it shone.")
     await page.click(".latest .action:has-text('Go on')")
@@ -153,9 +155,14 @@ async def test_a_reply_goes_on_and_a_better_one_is_suggested(page: Page, site: S
     async with transaction(site.db) as conn:
         rows = await (await conn.execute("select kind, suggestion from preferences order by id")).fetchall()
     assert rows == [("continued", None), ("fixed", "And it lit the whole street.")]
+    async with transaction(site.db) as conn:
+        await conn.execute("update messages set created_at = created_at - interval '20 days'")
+        await conn.execute("update conversations set last_at = last_at - interval '20 days', closed_at = now()")
+    await page.click("#new-conversation")
+    await expect(page.locator(".hello blockquote")).to_contain_text("nothing to catch up on")
 
 
-async def test_an_offer_is_a_marked_card_with_a_way_out(page: Page, site: Site, model: Told) -> None:
+async def test_an_offer_is_a_marked_card_and_a_reminder_is_agreed_to(page: Page, site: Site, model: Told) -> None:
     await allow(site, "offers")
     async with transaction(site.db) as conn:
         item = Offer(
@@ -176,9 +183,6 @@ async def test_an_offer_is_a_marked_card_with_a_way_out(page: Page, site: Site, 
         anna = await find_user(conn, "anna")
         last = (await consent.history(conn, anna.user_id))[-1]
     assert (last.purpose, last.granted) == ("offers", False)
-
-
-async def test_a_reminder_is_asked_about_set_said_and_turned_off(page: Page, site: Site, model: Told) -> None:
     await say(page, model, wish(), "I hope it goes well.")
     chip = page.locator(".reminder")
     await expect(chip).to_contain_text("Shall this come back to you on")
@@ -204,12 +208,3 @@ async def test_a_reminder_is_asked_about_set_said_and_turned_off(page: Page, sit
         anna = await find_user(conn, "anna")
         last = (await consent.history(conn, anna.user_id))[-1]
     assert (last.purpose, last.granted) == ("reminders", False)
-
-
-async def test_who_comes_back_is_greeted_by_time_away(page: Page, site: Site, model: Told) -> None:
-    await say(page, model, "Hello.", "Hello, come in.")
-    async with transaction(site.db) as conn:
-        await conn.execute("update messages set created_at = created_at - interval '20 days'")
-        await conn.execute("update conversations set last_at = last_at - interval '20 days', closed_at = now()")
-    await page.click("#new-conversation")
-    await expect(page.locator(".hello blockquote")).to_contain_text("nothing to catch up on")

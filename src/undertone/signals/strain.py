@@ -19,14 +19,16 @@ FADE = 0.85
 """What was said a message ago weighs this much; four messages later it is still seen."""
 
 _DATA: dict[str, list[str]] = tomllib.loads(files("undertone.signals").joinpath("strain.toml").read_text("utf-8"))
-_PATTERNS = {kind: tuple(re.compile(pattern, re.I) for pattern in patterns) for kind, patterns in _DATA.items()}
+_PATTERNS = {kind: tuple(map(re.compile, patterns)) for kind, patterns in _DATA.items()}
 KINDS = tuple(_PATTERNS)
+LOOKS_BACK = 5
+"""Messages read: one further back would weigh less than SEEN."""
 
 
 def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Signal, Mapping[str, Any]]:
     """The strongest trace of each kind in these messages, newest weighing most. Keeps no state."""
     scores = dict.fromkeys(KINDS, 0.0)
-    for age, turn in enumerate(reversed(turns)):
+    for age, turn in enumerate(turns[: -1 - LOOKS_BACK : -1]):
         for kind, score in in_words(turn.text).items():
             scores[kind] = max(scores[kind], score * FADE**age)
     best = max(KINDS, key=lambda kind: scores[kind])
@@ -36,5 +38,5 @@ def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Sign
 
 def in_words(text: str) -> dict[str, float]:
     """What one message says of itself: 0 or 1 for each kind."""
-    plain = text.replace("’", "'")
+    plain = text.lower().replace("’", "'")
     return {kind: 1.0 if any(p.search(plain) for p in patterns) else 0.0 for kind, patterns in _PATTERNS.items()}
