@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from fastapi import FastAPI
 
 from undertone import __version__, events, guardrails, jobs, memory, observability, signals
@@ -28,8 +29,9 @@ from undertone.engine import (
     replay,
     sent_store,
     store,
+    tokens_store,
 )
-from undertone.engine.context import TokenRatio
+from undertone.engine.budgets import TokenRatio
 from undertone.errors import NotReady
 from undertone.llm import providers
 from undertone.llm.clerk import Clerk
@@ -42,6 +44,7 @@ from undertone.resources import Resources
 from undertone.server import routes
 
 SWEEP_S = 10.0
+SHARE_S = 30.0
 """How often this replica looks for turns of replicas that fell silent."""
 
 LEAVE_S = 25.0
@@ -130,6 +133,7 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
         tokens=TokenRatio(),
         model=settings.model,
         window=settings.context_tokens,
+        over_step=settings.context_over_step,
         memory_tokens=settings.memory_tokens,
         idle=timedelta(hours=settings.idle_hours),
         notice_every=timedelta(hours=settings.notice_hours),
@@ -158,9 +162,12 @@ def create_app(
         async with open_resources(settings, chat=chat, embed=embed) as resources:
             async with transaction(resources.db) as conn:
                 await personas.load_samples(conn)
+                ratios = await tokens_store.share(conn, {})
             engine = build_engine(settings, resources)
+            engine.tokens.adopt(ratios)
             app.state.resources, app.state.engine, app.state.settings = resources, engine, settings
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
+            tasks.append(asyncio.create_task(_share_ratios(engine)))
             if worker:
                 tasks.append(asyncio.create_task(care.work(resources, settings.database_url or "")))
             app.state.on_ready()
@@ -194,6 +201,19 @@ def age_issuer(settings: Settings) -> age.AgeIssuer | None:
     return age.AgeIssuer(
         name=settings.age_issuer, key=settings.age_key.get_secret_value(), algorithm=settings.age_algorithm
     )
+
+
+async def _share_ratios(engine: Engine) -> None:
+    """Tell the other processes how this one's models count tokens, and hear theirs."""
+    while True:
+        await asyncio.sleep(SHARE_S)
+        news = engine.tokens.take_news()
+        try:
+            async with transaction(engine.resources.db) as conn:
+                engine.tokens.adopt(await tokens_store.share(conn, news))
+        except (NotReady, psycopg.Error) as error:
+            engine.tokens.keep_news(news)
+            log.warning("ratios_not_shared", error=type(error).__name__)
 
 
 async def _sweep(engine: Engine) -> None:

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     )
 
     context_tokens: int = Field(default=16_000, ge=4_000, description="Tokens one request may hold, reply included.")
+    context_over_step: bool = Field(
+        default=False, description="Let a request grow past the size from which its model bills the whole at more."
+    )
     memory_tokens: int = Field(default=900, ge=0, description="Tokens of recalled memories in one request.")
 
     background_model: str = Field(

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.engine import context
-from undertone.engine.context import Ingredients, TokenRatio, assemble, count
+from undertone.engine import budgets, context
+from undertone.engine.budgets import TokenRatio, count
+from undertone.engine.context import Ingredients, assemble
 from undertone.engine.personas import Persona
 from undertone.engine.strategies import CATALOGUE
 from undertone.guardrails.care import Duties
@@ -38,10 +39,10 @@ def ingredients(**more: object) -> Ingredients:
     return replace(plain, **more)
 
 
-def weight(plan: context.Plan, ratio: float = context.BYTES_PER_TOKEN) -> int:
+def weight(plan: context.Plan, ratio: float = budgets.BYTES_PER_TOKEN) -> int:
     """What the request weighs, counted from its own text, reply included."""
     messages = plan.request.messages
-    return sum(count(m.content, ratio) + context.MESSAGE_OVERHEAD for m in messages) + plan.request.max_tokens
+    return sum(count(m.content, ratio) + budgets.MESSAGE_OVERHEAD for m in messages) + plan.request.max_tokens
 
 
 def quoted(text: str) -> str:
@@ -128,7 +129,7 @@ def test_a_million_tokens_hold_everything_a_chat_has(parts: Ingredients) -> None
 
 @pytest.mark.parametrize("window", [4_000, 8_000, 16_000, 128_000, 1_000_000])
 def test_the_budgets_share_the_window(window: int) -> None:
-    table = context.budgets(window)
+    table = budgets.budgets(window)
     assert sum(table.values()) == window
     assert min(table.values()) > 0
 
@@ -242,6 +243,6 @@ def test_the_sampling_stays_within_what_persona_and_strategy_allow() -> None:
 def test_the_ratio_learned_from_reports_stays_sane(reports: list[tuple[int, int]]) -> None:
     ratio = TokenRatio()
     for sent, tokens in reports:
-        ratio.learn("m", sent, tokens)
+        ratio.learn("m", 2, sent, tokens)
     assert 1.0 <= ratio.of("m") <= 12.0
-    assert ratio.of("other") == context.BYTES_PER_TOKEN
+    assert ratio.of("other") == budgets.BYTES_PER_TOKEN

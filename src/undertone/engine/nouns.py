@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from undertone import guardrails, people
-from undertone.engine import context, offers, policy, reminders
+from undertone.engine import budgets, context, offers, policy, reminders
 from undertone.engine.live import Live
 from undertone.engine.offers_store import Standing
 from undertone.engine.personas import Persona
@@ -26,9 +26,11 @@ class Engine:
 
     resources: Resources
     live: Live
-    tokens: context.TokenRatio
+    tokens: budgets.TokenRatio
     model: str = "offline"
     window: int = 16_000
+    over_step: bool = False
+    """Whether a request may grow past the size from which a model bills the whole of it at a higher price."""
     memory_tokens: int = 900
     idle: timedelta = timedelta(hours=6)
     notice_every: timedelta = timedelta(hours=2)

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from undertone import memory, signals
 from undertone.db import transaction
-from undertone.engine import asides, context, greetings, policy, sent, store
+from undertone.engine import asides, budgets, context, greetings, policy, reach, sent, store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
 from undertone.engine.personas import Persona
+from undertone.engine.strategies import CATALOGUE, DEFAULT
 from undertone.observability import RECALL_SECONDS
 from undertone.types import Memory, Message, Reading
 
@@ -31,9 +32,12 @@ class _Read:
 
     profile: signals.Profile | None
     turns: Sequence[memory.UserTurn]
-    history: Sequence[Message]
-    previous: str | None
     background: memory.Background
+    given: context.Ingredients
+    """What the request is laid out from; how to reply is not chosen yet."""
+    framed: context.Frame
+    window: int
+    previous: str | None
     recalled: Sequence[Memory]
     aside: Aside
     gap: timedelta | None
@@ -57,32 +61,16 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         variant=engine.tuning.name,
     )
     choice = policy.choose(inputs, read.previous, tuning=engine.tuning, draw=_lot(begun.turn_id))
-    model = begun.persona.model or engine.model
-    goes_on = begun.kind == "continue"
-    before = [m for m in read.history if goes_on or m.position < begun.message.position]
-    plan = context.assemble(
-        context.Ingredients(
-            persona=begun.persona,
-            strategy=choice.strategy,
-            flirtation=choice.flirtation,
-            duties=begun.duties,
-            text=CONTINUE if goes_on else begun.message.text,
-            now=begun.now,
-            history=before,
-            whole=len(read.history) < _loaded(engine.window),
-            memories=read.recalled,
-            card=read.background.card,
-            summaries=read.background.summaries,
-            platform_note=begun.platform_note,
-            reminder=_reminder_note(read.aside, begun),
-            away=greetings.in_words(read.gap),
-            model=model,
-            cache_key=str(begun.message.conversation_id),
-            canary=canary(begun.persona),
-            bytes_per_token=engine.tokens.of(model),
-        ),
-        engine.window,
+    before = read.given.history
+    given = replace(
+        read.given,
+        strategy=choice.strategy,
+        flirtation=choice.flirtation,
+        memories=read.recalled,
+        reminder=_reminder_note(read.aside, begun),
+        away=greetings.in_words(read.gap),
     )
+    plan = context.assemble(given, read.window, read.framed)
     hints = _hints(engine, begun, plan, choice, reading, before) | {"away": greetings.away(read.gap)}
     plan = replace(plan, request=replace(plan.request, hints=hints))
     layout, texts = sent.fold(
@@ -91,7 +79,9 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         _quotes(begun, plan, read.background),
         conversation_id=begun.message.conversation_id,
         at=begun.now,
-        bytes_per_token=engine.tokens.of(model),
+        bytes_per_token=given.bytes_per_token,
+        persona_id=begun.message.persona_id,
+        pages=read.framed.pages,
     )
     said = 1 + sum(m.role == "user" for m in before)
     offer = asides.weigh(read.aside, begun, choice, said, engine.offers_per_week)
@@ -111,17 +101,28 @@ def _quotes(begun: Begun, plan: context.Plan, known: memory.Background) -> list[
 async def _read(engine: Engine, begun: Begun) -> _Read:
     user_id, message = begun.person.user_id, begun.message
     remembers = "memory" in begun.person.consents
+    room = budgets.fit(begun.persona.model or engine.model, engine.window, over_step=engine.over_step)
     shares = "sharing" in begun.person.consents
     async with transaction(engine.resources.db) as conn:
         profile = await signals.load_profile(conn, user_id) if "typing" in begun.person.consents else None
         turns = await memory.recent_user_turns(conn, user_id, message.conversation_id)
-        history = await memory.history(conn, user_id, message.conversation_id, limit=_loaded(engine.window))
+        past = await reach.read(
+            conn,
+            user_id,
+            message.persona_id,
+            message.conversation_id,
+            position=message.position,
+            window=room.tokens,
+            remembers=remembers,
+        )
         previous = await store.last_strategy(conn, user_id, message.conversation_id, begun.turn_id)
         background = (
             await memory.background(conn, user_id, message.persona_id, message.conversation_id, across_personas=shares)
             if remembers
             else memory.Background()
         )
+        given = _given(engine, begun, past, background, room)
+        framed = context.frame(given, room.tokens)
         recalled: Sequence[Memory] = ()
         if remembers and not message.quarantined:
             with RECALL_SECONDS.time():
@@ -132,16 +133,44 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
                     message.text,
                     begun.recall_vector,
                     now=begun.now,
-                    budget_tokens=engine.memory_tokens,
-                    exclude_conversation_after=(message.conversation_id, context.shown_from(history, engine.window)),
+                    budget_tokens=engine.memory_tokens * 3 // 2,  # what the persona itself said may have to wait
+                    exclude_conversation_after=(message.conversation_id, framed.shown_from),
+                    exclude_seqs=framed.pages_cover,
                     exclude_ids=(message.id,),
                     across_personas=shares,
                 )
         aside = await asides.look(conn, begun)
-        fresh = not any(m.position < message.position for m in history)
+        fresh = not any(m.position < message.position for m in past.history)
         last = await memory.last_said(conn, user_id, message.persona_id, before=message.id) if fresh else None
     gap = begun.now - last if last is not None else None
-    return _Read(profile, turns, history, previous, background, recalled, aside, gap)
+    return _Read(profile, turns, background, given, framed, room.tokens, previous, recalled, aside, gap)
+
+
+def _given(
+    engine: Engine, begun: Begun, past: reach.Past, background: memory.Background, room: budgets.Window
+) -> context.Ingredients:
+    """All that is known of the request before recall; the strategy stands in for the one that is chosen later."""
+    goes_on = begun.kind == "continue"
+    model = begun.persona.model or engine.model
+    return context.Ingredients(
+        persona=begun.persona,
+        strategy=CATALOGUE[DEFAULT],
+        duties=begun.duties,
+        text=CONTINUE if goes_on else begun.message.text,
+        now=begun.now,
+        history=[m for m in past.history if goes_on or m.position < begun.message.position],
+        whole=past.whole,
+        pages=past.pages,
+        memory_tokens=engine.memory_tokens,
+        card=background.card,
+        summaries=background.summaries,
+        platform_note=begun.platform_note,
+        model=model,
+        cache_key=str(begun.message.conversation_id),
+        canary=canary(begun.persona),
+        bytes_per_token=engine.tokens.of(model),
+        room=room.why,
+    )
 
 
 def _reminder_note(aside: Aside, begun: Begun) -> str:
@@ -157,11 +186,6 @@ def _reminder_note(aside: Aside, begun: Begun) -> str:
 def _lot(turn_id: UUID) -> float:
     """A number in [0, 1) that belongs to this turn, so that exploration is repeatable."""
     return int.from_bytes(hashlib.blake2b(turn_id.bytes, digest_size=6).digest()) / 2**48
-
-
-def _loaded(window: int) -> int:
-    """Messages read for the history: as many as could fit the window at 25 tokens each, a short chat message."""
-    return max(100, context.budgets(window)["history"] // 25)
 
 
 async def _observations(engine: Engine, begun: Begun, turns: Sequence[memory.UserTurn]) -> list[signals.Observation]:

@@ -11,7 +11,7 @@ of the parts of a request (`context`), not how one is laid out.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ from uuid import UUID
 
 from undertone import memory
 from undertone.engine import context, sent_store
+from undertone.engine.pieces import CUT
 from undertone.engine.sent_store import SentText
 from undertone.llm.protocol import ChatMessage, ChatRequest
 from undertone.resources import Connection
@@ -73,22 +74,29 @@ def fold(
     conversation_id: UUID,
     at: datetime,
     bytes_per_token: float,
+    persona_id: str = "",
+    pages: Sequence[memory.Page] = (),
 ) -> tuple[dict[str, Any], list[SentText]]:
     """A request as a JSON-ready layout, and the texts it shares with others.
 
-    `history` is this conversation before the message; `quotes` stand in the order in which they may be sent.
+    `history` is this conversation before the message; `quotes` stand in the order in which they may be sent. `pages` of
+    earlier conversations with `persona_id` are kept as the places of the stream they show, never as text.
     """
+    bare, alone = _without_pages(request.messages) if pages else (request.messages, False)
     folding = _Folding(conversation_id, list(history), list(quotes))
-    system, *middle, last = request.messages
+    system, *middle, last = bare
     newest = folding.last(last)
     rows = [folding.system(system), *folding.runs(middle), newest]
-    layout = {
+    layout: dict[str, Any] = {
         "hash": digest([(m.role, m.content) for m in request.messages]).hex(),
         "at": at.isoformat(),
         "conversation": str(conversation_id),
         "bytes_per_token": round(bytes_per_token, 4),
         "messages": rows,
     }
+    if pages:
+        seqs = [pages[0].first_seq, pages[-1].last_seq]
+        layout["earlier"] = {"seqs": seqs, "alone": alone, "persona": persona_id}
     return layout, list(folding.texts.values())
 
 
@@ -130,9 +138,40 @@ async def unfold(conn: Connection, user_id: UUID, layout: dict[str, Any]) -> Sen
                     messages.append((role, (whole,)))
         else:
             messages.append((row["role"], tuple(part(piece) for piece in row["pieces"])))
+    if "earlier" in layout:
+        await _put_pages_back(conn, user_id, layout, messages)
     whole = all(p.text is not None for _, parts in messages for p in parts)
     again = [(role, "".join(p.text or "" for p in parts)) for role, parts in messages]
     return Sent(tuple(messages), whole and digest(again).hex() == layout["hash"], layout["bytes_per_token"])
+
+
+def _without_pages(messages: Sequence[ChatMessage]) -> tuple[tuple[ChatMessage, ...], bool]:
+    """The messages without the block of earlier conversations that the first one begins with, or is (then True)."""
+    system, first, *rest = messages
+    _, _, words = first.content.partition(f"{context.EARLIER_END}\n\n")
+    return (system, *([replace(first, content=words)] if words else []), *rest), not words
+
+
+async def _put_pages_back(
+    conn: Connection, user_id: UUID, layout: dict[str, Any], messages: list[tuple[str, tuple[Part, ...]]]
+) -> None:
+    """Earlier conversations as they are held now: what was forgotten or corrected since is so here too."""
+    first, last = layout["earlier"]["seqs"]
+    pages = await memory.read_pages(
+        conn,
+        user_id,
+        layout["earlier"]["persona"],
+        UUID(layout["conversation"]),
+        before=0,
+        most_bytes=2**31,
+        between=(first, last),
+    )
+    block = context.earlier(pages)
+    if layout["earlier"]["alone"]:
+        messages.insert(1, ("user", (Part("earlier", block),)))
+    else:
+        role, parts = messages[1]
+        messages[1] = (role, (Part("earlier", f"{block}\n\n"), *parts))
 
 
 def _cut(text: str, ends: Sequence[int] | None) -> str:
@@ -140,7 +179,7 @@ def _cut(text: str, ends: Sequence[int] | None) -> str:
     if not ends:
         return text
     head, tail = ends
-    return text[:head] + context.CUT + (text[-tail:] if tail else "")
+    return text[:head] + CUT + (text[-tail:] if tail else "")
 
 
 @dataclass(slots=True)
@@ -229,8 +268,8 @@ class _Folding:
         """How many characters at the end are the message, and its two ends where it was cut."""
         if text and content.endswith(text):
             return len(text), None
-        at = content.rfind(context.CUT)
-        ending = content[at + len(context.CUT) :]
+        at = content.rfind(CUT)
+        ending = content[at + len(CUT) :]
         begun = content.rfind(text[:INLINE], 0, max(at, 0))
         if at < 0 or begun < 0 or not text.startswith(content[begun:at]) or not text.endswith(ending):
             return 0, None

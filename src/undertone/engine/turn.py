@@ -205,7 +205,7 @@ async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
         await pieces.aclose()
     if draft.usage is not None and draft.usage.prompt_tokens:
         sent = sum(len(m.content.encode()) for m in request.messages)
-        engine.tokens.learn(request.model, sent, draft.usage.prompt_tokens)
+        engine.tokens.learn(request.model, len(request.messages), sent, draft.usage.prompt_tokens)
 
 
 def _say(draft: Draft, live: LiveTurn, words: str) -> None:

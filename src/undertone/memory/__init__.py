@@ -17,6 +17,7 @@ from undertone.memory.held_store import (
     without_vector,
 )
 from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
+from undertone.memory.pages_store import Page, read_pages
 from undertone.memory.past_store import as_of, said_at, with_forgotten
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
@@ -46,6 +47,7 @@ __all__ = [
     "Conversation",
     "Held",
     "Moment",
+    "Page",
     "Place",
     "Search",
     "Summary",
@@ -76,6 +78,7 @@ __all__ = [
     "moments",
     "open_conversation",
     "places",
+    "read_pages",
     "recall",
     "recent_user_turns",
     "remembered",

@@ -147,6 +147,7 @@ _COLUMNS = {
     " quarantined active forgotten_at model persona_version",
     "memories": "id persona_id kind text source_message_ids confidence sensitivity pinned made_by valid_from valid_to"
     " superseded_by forgotten_at created_at last_used_at use_count tier",
+    "imported_messages": "message_id",
     "recall_streams": "persona_id next_seq",
     "recall_blocks": "persona_id",
 }

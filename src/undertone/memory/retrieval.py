@@ -43,6 +43,7 @@ async def recall(
     k: int | None = None,
     budget_tokens: int | None = None,
     exclude_conversation_after: tuple[UUID, int] | None = None,
+    exclude_seqs: tuple[int, int] | None = None,
     exclude_ids: Collection[UUID] = (),
     embed: Embedder | None = None,
     across_personas: bool = False,
@@ -51,8 +52,9 @@ async def recall(
 
     `vector`: the text's, shape (d,); None recalls by words alone. With `embed`, a text that names speakers is embedded
     once more without their names. `exclude_conversation_after` (conversation, position) leaves out what the prompt
-    already shows: that conversation from the position on; `exclude_ids` leaves out single messages. Quarantined
-    messages and those of left branches are never recalled. `across_personas` looks at what was told to the person's
+    already shows: that conversation from the position on; `exclude_seqs` (first, last) the places of this stream that
+    it shows as pages; `exclude_ids` leaves out single messages. Quarantined messages and those of left branches are
+    never recalled. `across_personas` looks at what was told to the person's
     other personas too: only where the person said yes to that.
     """
     if across_personas:
@@ -70,6 +72,7 @@ async def recall(
                 k=k,
                 budget_tokens=budget_tokens,
                 exclude_conversation_after=exclude_conversation_after,
+                exclude_seqs=exclude_seqs if other == persona_id else None,
                 exclude_ids=exclude_ids,
                 embed=embed,
             )
@@ -86,6 +89,8 @@ async def recall(
     if exclude_conversation_after is not None:
         conversation_id, position = exclude_conversation_after
         allowed &= (stream.conversation != name_conversation(conversation_id)) | (stream.position < position)
+    if exclude_seqs is not None:
+        allowed &= (stream.seq < exclude_seqs[0]) | (stream.seq > exclude_seqs[1])
     wanted = k or (MOST if budget_tokens is not None else K)
     candidates = np.flatnonzero(allowed)
     best = candidates[np.argsort(-ranked.score[candidates], kind="stable")][: wanted + len(exclude_ids) + wanted // 2]

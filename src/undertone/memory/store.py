@@ -257,16 +257,21 @@ async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Mess
     return _message(row)
 
 
-async def history(conn: Connection, user_id: UUID, conversation_id: UUID, limit: int = 200) -> list[Message]:
-    """The last `limit` messages of the branch that is alive, oldest first, quarantined ones included."""
+async def history(
+    conn: Connection, user_id: UUID, conversation_id: UUID, limit: int = 200, *, after: int = 0
+) -> list[Message]:
+    """The last `limit` messages of the branch that is alive, oldest first, quarantined ones included.
+
+    Those up to position `after` are left out.
+    """
     cursor = await conn.execute(
         """
         select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
             response_time_s, typing_stops, quarantined
-        from messages where user_id = %s and conversation_id = %s and active
+        from messages where user_id = %s and conversation_id = %s and position > %s and active
         order by position desc limit %s
         """,
-        (user_id, conversation_id, limit),
+        (user_id, conversation_id, after, limit),
     )
     return [_message(row) async for row in cursor][::-1]
 

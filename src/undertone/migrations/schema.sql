@@ -154,6 +154,12 @@ CREATE TABLE idempotency_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE imported_messages (
+    user_id uuid NOT NULL,
+    message_id uuid NOT NULL
+)
+PARTITION BY HASH (user_id);
+
 CREATE TABLE memories (
     user_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -424,6 +430,13 @@ CREATE TABLE summaries (
     CONSTRAINT summaries_made_by_check CHECK ((made_by = ANY (ARRAY['rules'::text, 'model'::text])))
 );
 
+CREATE TABLE token_ratios (
+    model text NOT NULL,
+    bytes_per_token double precision NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT token_ratios_bytes_per_token_check CHECK (((bytes_per_token >= (1)::double precision) AND (bytes_per_token <= (12)::double precision)))
+);
+
 CREATE TABLE tokens (
     user_id uuid NOT NULL,
     hash bytea NOT NULL,
@@ -500,6 +513,9 @@ ALTER TABLE ONLY fixed_settings
 ALTER TABLE ONLY idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (owner, key);
 
+ALTER TABLE ONLY imported_messages
+    ADD CONSTRAINT imported_messages_pkey PRIMARY KEY (user_id, message_id);
+
 ALTER TABLE ONLY memories
     ADD CONSTRAINT memories_pkey PRIMARY KEY (user_id, id);
 
@@ -565,6 +581,9 @@ ALTER TABLE ONLY summaries
 
 ALTER TABLE ONLY summaries
     ADD CONSTRAINT summaries_user_id_persona_id_level_of_key UNIQUE (user_id, persona_id, level, of);
+
+ALTER TABLE ONLY token_ratios
+    ADD CONSTRAINT token_ratios_pkey PRIMARY KEY (model);
 
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (user_id, hash);
@@ -633,6 +652,7 @@ ALTER TABLE ONLY tokens
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
 
+-- imported_messages: 32 hash partitions
 -- memories: 32 hash partitions
 -- messages: 32 hash partitions
 -- recall_blocks: 32 hash partitions

@@ -1,0 +1,57 @@
+"""Texts made to fit a number of tokens, and made unable to pose as our notes.
+
+    kept, tokens = fit("card", CARD, lines, 960, ratio, left_out)
+
+What did not fit is said in `left_out`. Pure; knows no budget and no order of parts.
+"""
+
+from collections.abc import Sequence
+
+from undertone.engine.budgets import count
+
+CUT = "\n[...]\n"
+_OURS = ("notes", "earlier")
+"""The tags of blocks that we write ourselves."""
+
+
+def defuse(text: str) -> str:
+    """Someone's words cannot open or close our blocks."""
+    if "<" not in text:
+        return text
+    for tag in _OURS:
+        text = text.replace(f"<{tag}>", f"({tag})").replace(f"</{tag}>", f"(/{tag})")
+    return text
+
+
+def listed(title: str, lines: Sequence[str]) -> str:
+    """A title with a line each below it; nothing without lines."""
+    return title + "".join(f"\n- {line}" for line in lines) if lines else ""
+
+
+def cut(part: str, text: str, budget: int, ratio: float, left_out: list[str]) -> str:
+    """The text, or its beginning and its end where the whole does not fit."""
+    if count(text, ratio) <= budget:
+        return text
+    data = text.encode("utf-8", "replace")
+    half = max(0, int(budget * ratio) - len(CUT.encode())) // 2
+    left_out.append(f"{part}: cut to {max(0, budget)} of {count(text, ratio)} tokens")
+    if not half:
+        return ""
+    return data[:half].decode("utf-8", "ignore") + CUT + data[-half:].decode("utf-8", "ignore")
+
+
+def fit(
+    part: str, title: str, lines: Sequence[str], budget: int, ratio: float, left_out: list[str]
+) -> tuple[list[str], int]:
+    """The first lines that fit under their title, and what they weigh with it."""
+    kept: list[str] = []
+    spent = count(f"{title}\n\n", ratio)
+    for line in lines:
+        cost = count(f"\n- {line}", ratio)
+        if spent + cost > budget:
+            break
+        kept.append(defuse(line))
+        spent += cost
+    if len(kept) < len(lines):
+        left_out.append(f"{part}: {len(lines) - len(kept)} of {len(lines)} did not fit {max(0, budget)} tokens")
+    return kept, spent if kept else 0
