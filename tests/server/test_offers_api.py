@@ -167,3 +167,17 @@ async def test_only_a_key_for_it_registers_and_erasing_takes_what_was_mentioned(
     async with transaction(house.db) as conn:
         left = await (await conn.execute("select count(*) from offers where offer_id = 'voice'")).fetchone()
     assert left == (1,)
+
+
+async def test_nothing_is_weighed_where_a_client_could_not_show_it(
+    house: House, model: Scripted, sold: dict[str, Any]
+) -> None:
+    anna = house.person(persona="theo")
+    await agrees(house, anna)
+    await agrees(house, anna, "reminders")
+    for text in (ASKING, "Remind me tomorrow to call my mum"):
+        body = {"model": "undertone/theo", "user": anna.name, "messages": [{"role": "user", "content": text}]}
+        assert (await house.client.post("/v1/chat/completions", json=body)).status_code == 200
+    assert await weighed(anna) == []
+    assert await anna.get("/v1/reminders") == []
+    assert (await anna.say(ASKING)).done["offer"], "and none of it counts against later"

@@ -57,7 +57,7 @@ async def _talk(engine: Engine, console: Console, persona: str, user: str, name:
         if not text.strip():
             continue
         try:
-            begun = await turn.begin(engine, ME, Said(user=user, persona=persona, text=text))
+            begun = await turn.begin(engine, ME, Said(user=user, persona=persona, text=text, shows_asides=False))
         except UndertoneError as error:
             console.print(f"[red]{error.detail}[/red]")
             continue

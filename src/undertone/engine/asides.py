@@ -18,7 +18,7 @@ from undertone.resources import Connection
 
 async def look(conn: Connection, begun: Begun) -> Aside:
     """The catalogue, what stands between this person and offers, and a reminder that this message asks for."""
-    if begun.kind not in ("said", "edit"):  # the first reply to these words had its turn
+    if not begun.shows_asides or begun.kind not in ("said", "edit"):  # the first reply to these words had its turn
         return Aside()
     user_id, message = begun.person.user_id, begun.message
     catalogue = await offers_store.catalogue(conn, begun.persona.persona_id)
@@ -72,7 +72,11 @@ async def settle(
     """
     shown: dict[str, Any] = {}
     if prepared is None:  # a crisis was answered with fixed words
-        if engine.offers_per_week and await offers_store.catalogue(conn, begun.persona.persona_id):
+        if (
+            begun.shows_asides
+            and engine.offers_per_week
+            and await offers_store.catalogue(conn, begun.persona.persona_id)
+        ):
             await _log_offer(conn, begun, offers.Decision(None, "care", ("care",)))
         return shown
     if (decision := prepared.offer) is not None:

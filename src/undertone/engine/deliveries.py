@@ -9,10 +9,12 @@ is on a break or was read as not well since. Knows no language: `reminders` has 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from undertone import events, guardrails, memory, people
+from undertone import events, guardrails, memory, observability, people
 from undertone.engine import reminders, reminders_store
-from undertone.errors import NotFound, Unprocessable
+from undertone.errors import NotFound, UndertoneError, Unprocessable
 from undertone.resources import Connection
+
+log = observability.get_logger("engine.deliveries")
 
 
 async def create(conn: Connection, reminder: reminders_store.Reminder) -> None:
@@ -71,7 +73,12 @@ async def deliver_due(conn: Connection, now: datetime) -> int:
     for reminder in await reminders_store.due(conn, now):
         if not await people.hold_user(conn, reminder.user_id):
             continue
-        said += await _deliver(conn, reminder, now)
+        try:
+            async with conn.transaction():
+                said += await _deliver(conn, reminder, now)
+        except UndertoneError as error:  # one that cannot be said must not keep the others waiting
+            log.warning("reminder_failed", reminder=str(reminder.id), error=error.code)
+            await reminders_store.move(conn, reminder.user_id, reminder.id, before=["set"], after="missed")
     return said
 
 

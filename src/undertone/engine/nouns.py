@@ -72,6 +72,8 @@ class Said:
     typing_stops: int | None = None
     debug: bool = False
     platform_note: str = ""
+    shows_asides: bool = True
+    """False where the client cannot show an offer or a reminder beside the reply: then there is none."""
     edits: UUID | None = None
     """The turn whose message this one takes the place of."""
     idempotency: IdempotencyKey | None = None
@@ -94,6 +96,7 @@ class Begun:
     now: datetime
     since: float
     """`time.perf_counter()` when the message came in."""
+    shows_asides: bool = True
     kind: str = "said"
     """said, another (reply to the same words), edit, or continue."""
     debug: bool = False

@@ -90,6 +90,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             duties=duties,
             now=now,
             since=since,
+            shows_asides=said.shows_asides,
             kind="edit" if edited else "said",
             debug=said.debug,
             platform_note=said.platform_note,

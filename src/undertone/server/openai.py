@@ -148,6 +148,7 @@ def _read(who: Principal, body: CompletionIn) -> tuple[Said, list[Past]]:
         persona=body.model.removeprefix(PREFIX),
         text=spoken[-1].text,
         platform_note=note,
+        shows_asides=False,
     )
     return said, [past for past in spoken[:-1] if past.text.strip()][-MAX_HISTORY:]
 
