@@ -143,6 +143,7 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
         offline_delay_ms=settings.offline_delay_ms,
         offers_per_week=settings.offers_per_week,
         tuning=policy.Tuning(explore=settings.explore),
+        types=types_of(settings),
     )
 
 
@@ -190,8 +191,14 @@ def create_app(
     app.state.offline = settings.model == "offline" and chat is None
     app.state.on_ready = lambda: None
     app.state.age_issuer = age_issuer(settings)
+    app.state.types = types_of(settings)
     routes.include(app)
     return app
+
+
+def types_of(settings: Settings) -> signals.TypeReader:
+    """What reads user types: the shipped model or the operator's, with the operator's priors. Loaded once."""
+    return signals.reader(settings.user_type_model, settings.user_type_priors)
 
 
 def age_issuer(settings: Settings) -> age.AgeIssuer | None:

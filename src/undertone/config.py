@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     offers_per_week: int = Field(
         default=2, ge=0, le=7, description="Offers one person may be shown in seven days; 0 shows none to anybody."
     )
+    user_type_model: Path | None = Field(
+        default=None, description="A folder that `train user_type` wrote; the shipped model and taxonomy else."
+    )
+    user_type_priors: dict[str, float] = Field(
+        default_factory=dict,
+        description="How common each user type is, as JSON; equal when unset. Never a share of revenue.",
+    )
 
     age_issuer: str | None = Field(default=None, description="Who signs age assertions; none are accepted when unset.")
     age_key: SecretStr = Field(

@@ -13,8 +13,8 @@ from undertone.engine import policy
 from undertone.engine.policy import EXPOSED, LOW_MOOD, MARGIN, Choice, Inputs, Tuning, choose, is_low, scores
 from undertone.engine.strategies import CATALOGUE, DEFAULT, FLIRTATION, OFFERS
 from undertone.guardrails.care import Duties
+from undertone.signals import reader as type_reader
 from undertone.signals import strain
-from undertone.signals.user_type import model as type_model
 from undertone.types import Reading, Signal
 
 TYPES = ("MARRIED_GUILTY", "LONELY_SINGLE", "HORNY_ADDICT", "CURIOUS_TOURIST")
@@ -298,7 +298,7 @@ def test_inputs_are_what_was_read() -> None:
 
 
 def test_the_catalogue_speaks_of_the_shipped_types_and_never_offers_to_who_hurts() -> None:
-    assert set(type_model().labels) == set(TYPES)
+    assert set(type_reader().model.labels) == set(TYPES)
     covered = {name for strategy in CATALOGUE.values() for name in strategy.types}
     assert covered == set(TYPES)
     for strategy in CATALOGUE.values():

@@ -22,8 +22,8 @@ from undertone.engine import personas
 from undertone.engine.strategies import CATALOGUE
 from undertone.llm.embedder import MiniLM
 from undertone.people import identity
+from undertone.signals import reader as type_reader
 from undertone.signals.store import save_profile
-from undertone.signals.user_type import model as type_model
 from undertone.types import Reading, Signal
 
 GOLDEN = Path(__file__).parent / "golden" / "requests.json"
@@ -49,7 +49,7 @@ async def read_as(house: House, person: Person, **state: Mapping[str, Any]) -> N
 
 def sure_of(label: str) -> dict[str, Any]:
     """The state of the user type detector after five messages that all spoke for one type."""
-    logits = [25.0 if name == label else 0.0 for name in type_model().labels]
+    logits = [25.0 if name == label else 0.0 for name in type_reader().model.labels]
     evidence = {"words": logits, "timing": [0.0] * len(logits), "whole": [0.0] * len(logits), "messages": 5, "timed": 0}
     return {"evidence": evidence, "label": label, "decided_at": 3}
 

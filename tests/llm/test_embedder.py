@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from undertone.errors import NotReady
 from undertone.llm import weights
-from undertone.llm.embedder import MiniLM, default_embedder
+from undertone.llm.embedder import MiniLM, default_embedder, spell_emoji
 
 TEXTS = [
     "hi",
@@ -82,11 +82,18 @@ class Reference:
 
 def test_vectors_agree_with_the_float32_model(embedder: MiniLM) -> None:
     reference = Reference()
-    wanted = np.stack([reference.embed(text) for text in TEXTS])
+    wanted = np.stack([reference.embed(spell_emoji(text)) for text in TEXTS])
     cosines = (embedder.embed_now(TEXTS) * wanted).sum(1)
     # One-word texts lose most to int8 activations; benchmarks/embedder.py reports the figures.
     assert cosines.min() > 0.96, dict(zip(TEXTS, cosines.round(4), strict=True))
     assert cosines.mean() > 0.98
+
+
+def test_emoji_are_read_by_their_names(embedder: MiniLM) -> None:
+    assert spell_emoji("plain") == "plain"
+    assert spell_emoji("so \U0001f44d\U0001f3fd").split() == ["so", "thumbs", "up", "sign"]
+    sad, cry, party = embedder.embed_now(["\U0001f62d\U0001f62d", "crying", "\U0001f389\U0001f973"])
+    assert sad @ cry > party @ cry + 0.1
 
 
 def test_meaning_is_kept(embedder: MiniLM) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from undertone import signals
 from undertone.people import identity
 from undertone.resources import Pool
 from undertone.server import problems, tokens, users
@@ -23,6 +24,7 @@ def people_app(db: Pool) -> FastAPI:
     app.include_router(users.router)
     app.state.resources = SimpleNamespace(db=db)
     app.state.age_issuer = None
+    app.state.types = signals.reader()
     return app
 
 

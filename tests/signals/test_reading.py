@@ -98,5 +98,5 @@ def test_engagement_stays_in_bounds_and_needs_a_baseline(lengths: list[int]) -> 
 
 
 def test_state_of_another_taxonomy_is_a_fresh_start() -> None:
-    reader = user_type.model()
+    reader = user_type.reader().model
     assert reader.restore({"words": [1.0], "timing": [1.0], "whole": [1.0], "messages": 9, "timed": 0}).messages == 0

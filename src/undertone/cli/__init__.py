@@ -12,7 +12,7 @@ from undertone.errors import UndertoneError
 
 def build() -> typer.Typer:
     """All verbs. Rooms are imported here, not at the top, so that `undertone --help` is quick."""
-    from undertone.cli import chat, context, doctor, evaluate, evaluate_memory, keys, person, serve, train
+    from undertone.cli import chat, context, doctor, evaluate, evaluate_memory, keys, person, profile, serve, train
 
     app = typer.Typer(
         name="undertone",
@@ -31,6 +31,7 @@ def build() -> typer.Typer:
     app.command("erase")(person.erase)
     app.add_typer(person.export, name="export")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(profile.app, name="profile")
     evaluate.app.command("memory")(evaluate_memory.evaluate_memory)
     app.add_typer(evaluate.app, name="evaluate")
     return app

@@ -16,7 +16,7 @@ from undertone.config import Settings
 from undertone.errors import BadInput
 from undertone.learning import dataset, evaluation
 from undertone.llm.embedder import default_embedder
-from undertone.signals import Observation, sentiment, user_type
+from undertone.signals import Observation, readable, sentiment, user_type
 from undertone.types import Vector, Verdict
 
 app = typer.Typer(help="Measure on labelled data.", no_args_is_help=True)
@@ -36,12 +36,13 @@ def evaluate_user_type(
     """User type on openings: accuracy, calibration, and what was committed to."""
     steps = _numbers(at)
     openings = dataset.read_openings([file])
-    reader = user_type.model(model) if model else user_type.model()
-    unknown = sorted({o.label for o in openings} - set(reader.labels))
+    reader = user_type.reader(model)
+    labels = reader.model.labels
+    unknown = sorted({o.label for o in openings} - set(labels))
     if unknown:
-        raise BadInput(f"The model does not know {', '.join(unknown)}; it knows {', '.join(reader.labels)}.")
+        raise BadInput(f"The model does not know {', '.join(unknown)}; it knows {', '.join(labels)}.")
     vectors = _vectors([turn.text for o in openings for turn in o.turns])
-    chances = np.zeros((len(openings), max(steps), len(reader.labels)), np.float32)
+    chances = np.zeros((len(openings), max(steps), len(labels)), np.float32)
     for i, opening in enumerate(openings):
         state: dict[str, Any] = {}
         seen: list[Observation] = []
@@ -51,12 +52,12 @@ def evaluate_user_type(
                 seen.append(Observation(turn.text, vectors[turn.text], EPOCH, turn.response_time_s, turn.typing_stops))
                 signal, kept = user_type.read_type(reader, seen, state, with_timing=not text_only)
                 state = dict(kept)
-                chances[i, n] = [signal.detail["probabilities"][label] for label in reader.labels]
+                chances[i, n] = [signal.detail["probabilities"][label] for label in labels]
             else:
                 chances[i, n] = chances[i, n - 1]
-    truth = np.array([reader.labels.index(o.label) for o in openings])
+    truth = np.array([labels.index(o.label) for o in openings])
     count = np.array([len(o.turns) for o in openings])
-    _print({"at": evaluation.figures_at(chances, truth, count, reader.threshold, steps)}, as_json)
+    _print({"at": evaluation.figures_at(chances, truth, count, reader.model.threshold, steps)}, as_json)
 
 
 @app.command("sentiment")
@@ -97,7 +98,7 @@ def _rail(
 ) -> dict[str, Any]:
     rows = dataset.read_rows([file], labels)
     vectors = _vectors([row.text for row in rows])
-    hits = [fired(guardrails.check_input(row.text, vectors[row.text])) for row in rows]
+    hits = [fired(guardrails.check_input(row.text, vectors[row.text], readable=readable(row.text))) for row in rows]
     positive = [row.label == labels[0] for row in rows]
     result = evaluation.binary(hits, positive)
     for name in ("difficulty", "kind", "language") if slices else ():

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from undertone import guardrails, memory, people
+from undertone import guardrails, memory, people, signals
 from undertone.db import transaction
 from undertone.engine import alternatives, branches_store, personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
@@ -56,7 +56,7 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
     vector = (await engine.resources.embed.embed([message.text]))[0]
     same = engine.resources.recall_embed is engine.resources.embed
     recall_vector = vector if same else (await engine.resources.recall_embed.embed([message.text]))[0]
-    verdict = guardrails.check_input(message.text, vector)
+    verdict = guardrails.check_input(message.text, vector, readable=signals.readable(message.text))
     async with transaction(engine.resources.db) as conn:
         person = await alternatives.owner(conn, who, row, user)
         if not await memory.texts(conn, row.user_id, [message.id]):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from undertone import guardrails, people
+from undertone import guardrails, people, signals
 from undertone.engine import budgets, context, offers, policy, reminders
 from undertone.engine.live import Live
 from undertone.engine.offers_store import Standing
@@ -40,6 +40,8 @@ class Engine:
     offline_delay_ms: float = 25.0
     tuning: policy.Tuning = policy.TUNING
     offers_per_week: int = 2
+    types: signals.TypeReader = field(default_factory=signals.reader)
+    """Reads user types: a model, its taxonomy, the operator's priors."""
 
 
 @dataclass(frozen=True, slots=True)

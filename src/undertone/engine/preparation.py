@@ -51,6 +51,7 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         await _observations(engine, begun, read.turns),
         read.profile.state if read.profile else None,
         typing="typing" in begun.person.consents,
+        types=engine.types,
     )
     inputs = policy.inputs_from(
         reading,

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from undertone import events, guardrails, memory, people
+from undertone import events, guardrails, memory, people, signals
 from undertone.db import transaction
 from undertone.engine import personas, sent, sent_store, store, views
 from undertone.engine.live import Frame
@@ -98,7 +98,7 @@ async def again(engine: Engine, who: people.Principal, user: str, known: Known) 
         message=message,
         vector=vector,
         recall_vector=vector if same else (await engine.resources.recall_embed.embed([message.text]))[0],
-        verdict=guardrails.check_input(message.text, vector),
+        verdict=guardrails.check_input(message.text, vector, readable=signals.readable(message.text)),
         duties=guardrails.care.Duties(**row.why["duties"]),
         now=now,
         since=time.perf_counter(),

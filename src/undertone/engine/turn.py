@@ -37,7 +37,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
     past = [Past(p.role, guardrails.limits.check_text(p.text)) for p in said.history]
     vectors = await engine.resources.embed.embed([text])
     recall_vector = await _recall_vector(engine, text, vectors[0])
-    verdict = guardrails.check_input(text, vectors[0])
+    verdict = guardrails.check_input(text, vectors[0], readable=signals.readable(text))
     turn_id = uuid7()
     async with transaction(engine.resources.db) as conn:
         person = await people.standing(conn, who, said.user)
@@ -376,7 +376,7 @@ async def _take_past(
     """Store a chat that took place elsewhere, once, ahead of the person's first message here."""
     vectors = await engine.resources.embed.embed([p.text for p in past])
     for earlier, vector in zip(past, vectors, strict=True):
-        verdict = guardrails.check_input(earlier.text, vector)
+        verdict = guardrails.check_input(earlier.text, vector, readable=signals.readable(earlier.text))
         await memory.append(
             conn,
             user_id=conversation.user_id,

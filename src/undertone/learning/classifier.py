@@ -45,9 +45,15 @@ class LinearText:
     def _columns(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def _reads_words(self) -> bool:
+        return bool(self.idf.any())
+
     def logits(self, texts: Sequence[str], vectors: Floats | None) -> Floats:
         """Shape (n, classes). `vectors` may be None only for a model trained without them."""
-        rows = np.stack([self.lexical_logits(bag(text)) for text in texts]) if texts else np.empty((0, self._columns))
+        rows = np.zeros((len(texts), self._columns), np.float32)
+        if self._reads_words and texts:
+            rows = np.stack([self.lexical_logits(bag(text)) for text in texts])
         if self.dense.shape[0]:
             if vectors is None:
                 raise ValueError("this model reads vectors too; embed the texts first")

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -21,6 +22,8 @@ COLUMNS = WORD_COLUMNS + CHAR_COLUMNS
 CHAR_LENGTHS = (3, 4, 5)
 MAX_CHARS = 4000
 """Longer texts are cut: an opening is short, and a pasted novel must not cost a second."""
+SHORT = 500
+"""Characters of a text worth remembering: a few kB each, some MB in all."""
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 _STRETCHED = re.compile(r"(.)\1{2,}", re.DOTALL)
@@ -49,11 +52,21 @@ def words(text: str) -> list[str]:
 
 
 def bag(text: str) -> Bag:
-    """Hash one text's word 1- and 2-grams and its character 3- to 5-grams. About 0.1 ms for a chat message."""
+    """Hash one text's word 1- and 2-grams and its character 3- to 5-grams. About 0.1 ms for a chat message.
+
+    The last few short texts are remembered: rails, signals and the next message of a conversation ask for them again.
+    """
+    return _remembered(text) if len(text) <= SHORT else _bag(text)
+
+
+def _bag(text: str) -> Bag:
     text = normalise(text)
     columns = np.concatenate([_word_columns(words(text)), _char_columns(text) + WORD_COLUMNS])
     found, counts = np.unique(columns, return_counts=True)
     return Bag(found, counts.astype(np.int64))
+
+
+_remembered = lru_cache(maxsize=1024)(_bag)
 
 
 def merge(bags: Sequence[Bag]) -> Bag:

@@ -1,14 +1,14 @@
-"""Fitting a SequenceModel on openings, and honest figures by leaving each group of authors out.
+"""Fitting a SequenceModel on openings.
 
     held = held_out(openings, vectors)                 # every opening as seen by heads that never met its author
-    figures = cross_validate(openings, held, at=(3, 4, 5))
-    model = fit(openings, vectors, held)
+    model = fit(openings, vectors, held)               # `judging.cross_validate(openings, held, at)` says how good
 
 The heads are fitted on single messages; scales, threshold and conformal levels on authors the heads did not see.
 Needs the `train` extra. Knows no detector: a taxonomy is whatever the labels are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from undertone.errors import BadInput
 from undertone.learning.classifier import LinearText, softmax
-from undertone.learning.dataset import Opening
+from undertone.learning.dataset import Opening, Turn
 from undertone.learning.features import bag, merge
 from undertone.learning.sequence import SequenceModel, timing_features
 
@@ -24,64 +24,87 @@ Floats = npt.NDArray[np.float32]
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 Progress = Callable[[str], None]
 Ints = npt.NDArray[np.int64]
-HeldOut = tuple[Floats, Ints, Ints]
+Heads = tuple[LinearText, LinearText, Floats]
+"""Single messages, the conversation as one text, timing (9, classes)."""
 AT = 5
 """Messages for which scales are fitted."""
 MIX = (0.6, 0.29)
 """Weights of the words' and the vector's logits: one over their spread on unseen authors, the vector's by 0.7."""
+SEED = 11
+"""Of the order in which messages are shuffled for judging."""
 TARGET = 0.95
 """The threshold is the lowest at which this share of first committed labels is right on unseen authors."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Every opening as read by heads that saw nothing of its group: logits and what is true of it."""
+
+    views: Floats
+    """Words, whole and timing after each number of messages, shape (3, openings, AT, classes)."""
+    shuffled: Floats
+    """The same with each opening's messages in another order."""
+    truth: Ints
+    """The labels' numbers, shape (openings,)."""
+    count: Ints
+    """How many messages each opening has."""
 
 
 def fit(openings: Sequence[Opening], vectors: Vectors, held: HeldOut, say: Progress = lambda _: None) -> SequenceModel:
     """Fit on everything; `held` (from `held_out`) gives the calibration. Raises BadInput for too little data."""
     labels = sorted({o.label for o in openings})
-    views, truth, count = held
+    views, truth, count = held.views, held.truth, held.count
     steps = min(AT, int(count.max()))
-    scales = np.stack([_scales(views[:, :, n], truth, count > n) for n in range(steps)])
-    chances = np.stack([softmax(_mixed(views[:2, :, n], scales[n, 3:])) for n in range(steps)], axis=1)
+    scales = np.stack([fit_scales(views[:, :, n], truth, count > n) for n in range(steps)])
+    chances = np.stack([softmax(mixed(views[:2, :, n], scales[n, 3:])) for n in range(steps)], axis=1)
     conformal = np.array([_conformal(chances[count > n, n], truth[count > n]) for n in range(steps)], np.float32)
     say("fitting on everything")
-    text, whole, head = _heads(openings, vectors, labels)
+    text, whole, head = fit_heads(openings, vectors, labels)
     facts = {"openings": len(openings), "groups": sorted({o.group for o in openings})}
-    threshold = _threshold(chances, truth, count)
+    threshold = fit_threshold(chances, truth, count)
     return SequenceModel(text, whole, head, scales.astype(np.float32), threshold, conformal, facts)
 
 
 def held_out(openings: Sequence[Opening], vectors: Vectors, say: Progress = lambda _: None) -> HeldOut:
-    """Logits (3 views, openings, AT, classes) of words, whole and timing, by heads that saw nothing of that group.
-
-    With them the labels' numbers and how many messages each opening has. Raises BadInput for too little data.
-    """
+    """Read each group of authors by heads fitted on the others. Raises BadInput for too little data."""
     labels = sorted({o.label for o in openings})
     if len(labels) < 2:
         raise BadInput("Training needs at least two labels.")
-    groups = _folds(openings)
+    groups = np.array(folds(openings))
     views = np.zeros((3, len(openings), AT, len(labels)), np.float32)
-    for number, group in enumerate(sorted(set(groups)), 1):
-        say(f"leaving out {group} ({number} of {len(set(groups))})")
-        text, whole, head = _heads([o for o, g in zip(openings, groups, strict=True) if g != group], vectors, labels)
-        for i in (i for i, g in enumerate(groups) if g == group):
+    shuffled = np.zeros_like(views)
+    order = np.random.default_rng(SEED)
+    for number, group in enumerate(sorted(set(groups.tolist())), 1):
+        say(f"leaving out {group} ({number} of {len(set(groups.tolist()))})")
+        heads = fit_heads([o for o, g in zip(openings, groups, strict=True) if g != group], vectors, labels)
+        for i in np.flatnonzero(groups == group).tolist():
             turns = openings[i].turns[:AT]
-            logits = text.logits([t.text for t in turns], np.stack([vectors[t.text] for t in turns]))
-            prefixes = [merge([bag(t.text) for t in turns[: n + 1]]) for n in range(len(turns))]
-            views[0, i, : len(turns)] = np.cumsum(logits, 0)
-            views[1, i, : len(turns)] = np.stack([whole.lexical_logits(row) + whole.bias for row in prefixes])
-            views[2, i, : len(turns)] = np.cumsum(_timing(openings[i : i + 1]) @ head, 0)
-            views[:, i, len(turns) :] = views[:, i, len(turns) - 1 : len(turns)]
+            views[:, i] = _read(turns, vectors, heads)
+            shuffled[:, i] = _read([turns[k] for k in order.permutation(len(turns))], vectors, heads)
     truth = np.array([labels.index(o.label) for o in openings])
-    return views, truth, np.array([len(o.turns) for o in openings])
+    return HeldOut(views, shuffled, truth, np.array([len(o.turns) for o in openings]))
 
 
-def _folds(openings: Sequence[Opening]) -> list[str]:
+def _read(turns: Sequence[Turn], vectors: Vectors, heads: Heads) -> Floats:
+    """What the heads say after each message, shape (3, AT, classes); after the last one nothing changes."""
+    text, whole, head = heads
+    views = np.zeros((3, AT, len(text.labels)), np.float32)
+    logits = text.logits([t.text for t in turns], np.stack([vectors[t.text] for t in turns]))
+    prefixes = [merge([bag(t.text) for t in turns[: n + 1]]) for n in range(len(turns))]
+    views[0, : len(turns)] = np.cumsum(logits, 0)
+    views[1, : len(turns)] = np.stack([whole.lexical_logits(row) + whole.bias for row in prefixes])
+    views[2, : len(turns)] = np.cumsum(_timing(turns) @ head, 0)
+    views[:, len(turns) :] = views[:, len(turns) - 1 : len(turns)]
+    return views
+
+
+def folds(openings: Sequence[Opening]) -> list[str]:
     """Groups to leave out: the authors' files, or five folds by position where there is but one."""
     names = {o.group for o in openings}
     return [o.group for o in openings] if len(names) > 1 else [str(i % 5) for i in range(len(openings))]
 
 
-def _heads(
-    openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str]
-) -> tuple[LinearText, LinearText, Floats]:
+def fit_heads(openings: Sequence[Opening], vectors: Vectors, labels: Sequence[str]) -> Heads:
     """Three heads: single messages (words and vector mixed by MIX), all prefixes as one text, timing (9, classes)."""
     from undertone.learning import fitting
 
@@ -108,23 +131,22 @@ def _heads(
     whole = LinearText(
         tuple(labels), frequency, lexical.astype(np.float32), none, lexical_bias.astype(np.float32), {"rows": len(y)}
     )
-    head, bias = fitting.logistic(_timing(openings)[:, :-1], y, 1.0, balanced=True)
+    timing = np.concatenate([_timing(o.turns[:AT]) for o in openings])
+    head, bias = fitting.logistic(timing[:, :-1], y, 1.0, balanced=True)
     return text, whole, np.vstack([head, bias[None]]).astype(np.float32)
 
 
-def _timing(openings: Sequence[Opening]) -> Floats:
-    rows = [
-        [*timing_features(t.response_time_s, t.typing_stops, len(t.text)), 1.0] for o in openings for t in o.turns[:AT]
-    ]
+def _timing(turns: Sequence[Turn]) -> Floats:
+    rows = [[*timing_features(t.response_time_s, t.typing_stops, len(t.text)), 1.0] for t in turns]
     return np.asarray(rows, np.float32)
 
 
-def _mixed(views: Floats, scales: Floats) -> Floats:
+def mixed(views: Floats, scales: Floats) -> Floats:
     """The scaled sum of the views, shape (openings, classes)."""
     return np.einsum("vnc,v->nc", views, scales).astype(np.float32)
 
 
-def _scales(views: Floats, truth: Ints, mask: npt.NDArray[Any]) -> Floats:
+def fit_scales(views: Floats, truth: Ints, mask: npt.NDArray[Any]) -> Floats:
     """Five non-negative scales that minimise the held-out log loss after one number of messages; see SequenceModel."""
     from scipy.optimize import minimize
 
@@ -147,7 +169,7 @@ def _conformal(chances: Floats, truth: npt.NDArray[Any], alpha: float = 0.1) -> 
     return float(own[max(0, int(np.floor(alpha * (len(own) + 1))) - 1)])
 
 
-def _threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any]) -> float:
+def fit_threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any]) -> float:
     """The lowest threshold at which TARGET of the first committed labels are right; .95 when none reaches it."""
     for threshold in np.arange(0.5, 0.96, 0.01):
         top, best = chances.max(2), chances.argmax(2)
@@ -158,32 +180,3 @@ def _threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any]
         if decided.sum() and right[decided].mean() >= TARGET:
             return round(float(threshold), 2)
     return 0.95
-
-
-def cross_validate(openings: Sequence[Opening], held: HeldOut, at: Sequence[int]) -> dict[str, Any]:
-    """Leave each group out: heads, scales and threshold come from the other groups. With timing and text alone."""
-    from undertone.learning.evaluation import figures_at
-
-    views, truth, count = held
-    steps = min(AT, int(count[count > 0].max()))
-    groups = np.array(_folds(openings))
-    both, alone = np.zeros_like(views[0]), np.zeros_like(views[0])
-    thresholds = np.zeros(len(openings))
-    for group in sorted(set(groups.tolist())):
-        mine, others = groups == group, groups != group
-        scales = [_scales(views[:, others, n], truth[others], count[others] > n) for n in range(steps)]
-        rest = np.stack([softmax(_mixed(views[:2, others, n], s[3:])) for n, s in enumerate(scales)], axis=1)
-        thresholds[mine] = _threshold(rest, truth[others], count[others])
-        for n, s in enumerate(scales):
-            both[mine, n] = softmax(_mixed(views[:, mine, n], s[:3]))
-            alone[mine, n] = softmax(_mixed(views[:2, mine, n], s[3:]))
-    threshold = float(np.mean(thresholds))
-    hard = np.array([o.difficulty == "hard" for o in openings])
-    found = {
-        "at": figures_at(both, truth, count, threshold, at),
-        "text_only": figures_at(alone, truth, count, threshold, at),
-        "threshold": round(threshold, 3),
-    }
-    if hard.any():
-        found["text_only_hard"] = figures_at(alone[hard], truth[hard], count[hard], threshold, at)
-    return found

@@ -11,7 +11,9 @@ Int8 rounding costs some likeness to the float32 model (cosine .97 to .997) and 
 """
 
 import asyncio
+import re
 import threading
+import unicodedata
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -31,6 +33,9 @@ MAX_TOKENS = 256
 """What the model was trained to read; more would be positions it has seen little of."""
 MAX_CHARACTERS = 8_000
 """More than 256 tokens of any prose; spares the tokenizer a 100 kB paste."""
+_UNSAID = re.compile("[\ufe0e\ufe0f\u200d\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")
+"""Variation selectors, joiners, flags' letters and skin tones: no part of what an emoji says."""
+_EMOJI = re.compile("[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]")
 
 Vectors = npt.NDArray[np.float32]
 
@@ -153,6 +158,13 @@ class MiniLM:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def spell_emoji(text: str) -> str:
+    """Each emoji by its name in Unicode ("loudly crying face"), since the tokenizer knows next to none of them."""
+    if text.isascii():
+        return text
+    return _EMOJI.sub(lambda found: f" {unicodedata.name(found.group(), '').lower()} ", _UNSAID.sub("", text))
+
+
 def _clean(text: str) -> str:
-    """Cut what would be truncated anyway, and replace lone surrogates, which no tokenizer takes."""
-    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    """Cut what would be truncated anyway, spell emoji, and replace lone surrogates, which no tokenizer takes."""
+    return spell_emoji(text[:MAX_CHARACTERS]).encode("utf-8", "replace").decode("utf-8")

@@ -5,6 +5,7 @@ within all that was said between this person and this persona, and stores it sea
 (see `retrieval`) and no facts (see `kept`).
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -302,6 +303,21 @@ async def recent_user_turns(conn: Connection, user_id: UUID, conversation_id: UU
         (user_id, conversation_id, limit),
     )
     return [UserTurn(_message(row[:-1]), from_halfvec(row[-1])) async for row in cursor][::-1]
+
+
+async def every_user_turn(conn: Connection, user_id: UUID) -> AsyncIterator[UserTurn]:
+    """All of the person's messages with all personas, oldest first, as `recent_user_turns` gives them."""
+    async with conn.cursor(name="every_user_turn", binary=True) as cursor:
+        await cursor.execute(
+            """
+            select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
+                response_time_s, typing_stops, quarantined, embedding
+            from messages where user_id = %s and active and role = 'user' order by created_at, id
+            """,
+            (user_id,),
+        )
+        async for row in cursor:
+            yield UserTurn(_message(row[:-1]), from_halfvec(row[-1]))
 
 
 def _message(row: TupleRow) -> Message:

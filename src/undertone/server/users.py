@@ -21,7 +21,6 @@ from undertone.resources import Connection
 from undertone.server.auth import disbelieve, own_id, principal, resources_of, sign_out
 from undertone.signals import load_profile
 from undertone.signals.store import correct_profile, forget_profile
-from undertone.signals.user_type import model
 
 router = APIRouter(prefix="/v1/users/{user}", tags=["people"])
 
@@ -55,6 +54,8 @@ class ProfileShown(BaseModel):
     engagement: str
     messages: int
     updated_at: datetime
+    fields: dict[str, Any]
+    """All of it: the types' probabilities and how they came about, habits, language, what they asked for."""
 
 
 class PersonShown(Standing):
@@ -128,7 +129,7 @@ async def show(user: str, request: Request, who: ForProfile) -> PersonShown:
 @router.patch("/profile")
 async def correct(user: str, wanted: Correction, request: Request, who: ForProfile) -> ProfileShown:
     """Correct how a person is read, or take the correction back. 404 when nothing was read yet."""
-    if wanted.user_type is not None and wanted.user_type not in (labels := model().labels):
+    if wanted.user_type is not None and wanted.user_type not in (labels := request.app.state.types.model.labels):
         raise Unprocessable(f"Unknown user type; choose from: {', '.join(labels)}, or null to clear it.")
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
@@ -231,7 +232,10 @@ def _standing(person: Person) -> Standing:
 
 async def _profile(conn: Connection, person: Person) -> ProfileShown | None:
     found = await load_profile(conn, person.user_id)
-    return ProfileShown.model_validate(found, from_attributes=True) if found else None
+    if found is None:
+        return None
+    shown = {name: getattr(found, name) for name in ProfileShown.model_fields if name != "fields"}
+    return ProfileShown(**shown, fields=found.fields())
 
 
 def _recorded(answer: Answer) -> ConsentRecorded:

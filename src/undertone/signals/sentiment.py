@@ -1,7 +1,7 @@
-"""How one message sounds: negative, neutral or positive, and a valence in [-1, 1] beside the person's own baseline.
+"""How one message sounds: valence beside the person's own baseline, and one coarse emotion where it is clear.
 
-A linear head on n-grams and the shared embedding (see docs/signals.md for what it was trained on). English first: other
-languages read through the embedding alone, and less well.
+Two linear heads on the shared embedding, the first on n-grams too; docs/signals.md says what each was trained on.
+English first: where `language` says a message cannot be read, so can neither of these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,24 @@ from undertone.learning import LinearText
 from undertone.signals.observation import Observation
 from undertone.types import Signal
 
-SHIPPED = Path(__file__).parent / "models" / "sentiment.npz"
+SENTIMENT = Path(__file__).parent / "models" / "sentiment.npz"
+EMOTION = Path(__file__).parent / "models" / "emotion.npz"
 PACE = 0.15
 """How fast the baseline follows: about the last dozen messages."""
+NONE = "none"
+CLEAR = 0.5
+"""An emotion is named when it is likelier than all others together."""
 
 
 @lru_cache(maxsize=4)
-def head(path: Path = SHIPPED) -> LinearText:
+def head(path: Path = SENTIMENT) -> LinearText:
+    """The head in a file, loaded once. Raises NotReady when it is missing or damaged."""
     return LinearText.load(path)
 
 
 def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Signal, Mapping[str, Any]]:
-    now = turns[-1]
-    chances = dict(zip(head().labels, head().probabilities([now.text], now.vector[None, :])[0].tolist(), strict=True))
+    """Negative, neutral or positive; the score is the valence, in [-1, 1]."""
+    chances = _chances(head(), turns[-1])
     label = max(chances, key=lambda name: chances[name])
     valence = chances["positive"] - chances["negative"]
     before = state.get("baseline")
@@ -36,3 +41,20 @@ def detect(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Sign
         "drift": round(valence - (float(before) if before is not None else valence), 4),
     }
     return Signal("sentiment", label, round(valence, 4), detail), {"baseline": baseline}
+
+
+def detect_emotion(turns: Sequence[Observation], state: Mapping[str, Any]) -> tuple[Signal, Mapping[str, Any]]:
+    """anger, fear, joy, sadness, surprise or none; keeps no state, since an emotion is of its message.
+
+    Trained on Reddit comments (GoEmotions), which are not chat: a hint for tone, never for care.
+    """
+    chances = _chances(head(EMOTION), turns[-1])
+    best = max(chances, key=lambda name: chances[name])
+    label = best if chances[best] >= CLEAR else NONE
+    detail = {"probabilities": {name: round(p, 4) for name, p in chances.items()}}
+    return Signal("emotion", label, round(chances[label], 4), detail), {}
+
+
+def _chances(reader: LinearText, turn: Observation) -> dict[str, float]:
+    found = reader.probabilities([turn.text], turn.vector[None, :])[0].tolist()
+    return dict(zip(reader.labels, found, strict=True))

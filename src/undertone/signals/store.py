@@ -1,6 +1,7 @@
 """The profile: what was read of a person, one row, kept with consent and corrected by them.
 
-A correction wins over every reading until it is cleared. Knows no detector: it keeps the state they hand back.
+A correction wins over every reading until it is cleared. Keeps the state that detectors hand back, and shows it field
+by field as docs/signals.md documents it. Knows no detector.
 """
 
 import json
@@ -14,7 +15,8 @@ from psycopg.rows import class_row, dict_row
 from undertone.resources import Connection
 from undertone.types import Reading
 
-VERSION = 1
+VERSION = 2
+"""Of the state's format; a profile of another one is read anew from the next message on, or by `profile rebuild`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,33 @@ class Profile:
     engagement: str
     messages: int
     updated_at: datetime
+
+    def fields(self) -> dict[str, Any]:
+        """What is known, JSON-ready, under the names that docs/signals.md explains; no words of the person."""
+        typed, usual = self.state.get("user_type") or {}, self.state.get("engagement") or {}
+        habit, tongue = self.state.get("behaviour") or {}, self.state.get("language") or {}
+        evidence = dict[str, float](tongue.get("evidence") or {})
+        return {
+            "user_type": {
+                "label": self.user_type,
+                "corrected": self.corrected,
+                "probabilities": typed.get("probabilities") or {},
+                "decided_at": typed.get("decided_at"),
+                "history": typed.get("history") or [],
+            },
+            "mood": {"baseline": round(self.mood, 3)},
+            "engagement": {"state": self.engagement, "usual": usual.get("usual") or {}, "trend": usual.get("trend")},
+            "habits": {
+                "messages": self.messages,
+                "conversations": habit.get("conversations", 0),
+                "nights": habit.get("nights", 0),
+                "messages_a_day": habit.get("usual_day"),
+                "minutes_a_conversation": habit.get("usual_minutes"),
+                "last_at": habit.get("last_at"),
+            },
+            "language": max(evidence, key=lambda name: evidence[name]) if evidence else None,
+            "stated": (self.state.get("stated") or {}).get("active") or {},
+        }
 
 
 async def load_profile(conn: Connection, user_id: UUID) -> Profile | None:
@@ -63,6 +92,21 @@ async def save_profile(conn: Connection, user_id: UUID, reading: Reading, *, now
             now,
         ],
     )
+
+
+async def rewrite_profile(
+    conn: Connection, user_id: UUID, readings: int, last: Reading | None, *, now: datetime
+) -> bool:
+    """Put what a rebuild read in place of the profile, the correction kept; False where there was none to read.
+
+    `last` is the reading of the newest of `readings` messages, carried through all of them; None deletes the profile.
+    """
+    if last is None:
+        await conn.execute("delete from profiles where user_id = %s and corrected is null", [user_id])
+        return False
+    await save_profile(conn, user_id, last, now=now)
+    await conn.execute("update profiles set messages = %s where user_id = %s", [readings, user_id])
+    return True
 
 
 async def correct_profile(conn: Connection, user_id: UUID, user_type: str | None) -> bool:
