@@ -80,6 +80,7 @@ def judge(openings: list[Opening], embedder: MiniLM) -> dict[str, Any]:
     openings = [replace(o, turns=o.turns[: training.AT]) for o in openings]
     held = training.held_out(openings, vectors, lambda line: print(line, file=sys.stderr))
     found = judging.cross_validate(openings, held, AT)
+    looser = judging.cross_validate(openings, held, AT[-1:], target=0.85)["text_only"][str(AT[-1])]
     shown = {
         n: {k: f[k] for k in ("accuracy", "ece", "decided", "decided_accuracy")} for n, f in found["text_only"].items()
     }
@@ -88,6 +89,8 @@ def judge(openings: list[Opening], embedder: MiniLM) -> dict[str, Any]:
         "n": len(openings),
         "majority": round(float(most), 4),
         "text_only": shown,
+        "decided_for_85": looser["decided"],
+        "right_of_them": looser["decided_accuracy"],
         "tfidf_accuracy": tfidf(openings),
     }
 

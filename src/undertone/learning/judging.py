@@ -18,6 +18,7 @@ from undertone.learning.evaluation import figures_at
 from undertone.learning.training import (
     AT,
     SEED,
+    TARGET,
     HeldOut,
     Progress,
     Vectors,
@@ -31,13 +32,15 @@ from undertone.learning.training import (
 Floats = npt.NDArray[np.float32]
 
 
-def cross_validate(openings: Sequence[Opening], held: HeldOut, at: Sequence[int]) -> dict[str, Any]:
+def cross_validate(
+    openings: Sequence[Opening], held: HeldOut, at: Sequence[int], target: float = TARGET
+) -> dict[str, Any]:
     """Leave each group out. `at` has timing in it, `text_only` the words alone, and beside the headline stands what a
     corpus whose authors schedule the reveal must show: messages shuffled, the last one removed, the hard ones alone.
 
-    `chances` and `truth` of the text-only reading are for pictures: shape (openings, steps, classes) and (openings,).
+    A label is committed to at the threshold where `target` of first commitments were right on the other groups.
     """
-    both, alone, shuffled, threshold = _read_by_others(openings, held)
+    both, alone, shuffled, threshold = _read_by_others(openings, held, target)
     truth, count = held.truth, held.count
     found: dict[str, Any] = {
         "at": figures_at(both, truth, count, threshold, at),
@@ -57,7 +60,9 @@ def read_by_others(openings: Sequence[Opening], held: HeldOut) -> Floats:
     return _read_by_others(openings, held)[1]
 
 
-def _read_by_others(openings: Sequence[Opening], held: HeldOut) -> tuple[Floats, Floats, Floats, float]:
+def _read_by_others(
+    openings: Sequence[Opening], held: HeldOut, target: float = TARGET
+) -> tuple[Floats, Floats, Floats, float]:
     """Probabilities with timing, by words, by words shuffled, each (openings, steps, classes); the mean threshold."""
     views, truth, count = held.views, held.truth, held.count
     steps = min(AT, int(count[count > 0].max()))
@@ -68,7 +73,7 @@ def _read_by_others(openings: Sequence[Opening], held: HeldOut) -> tuple[Floats,
         mine, others = groups == group, groups != group
         scales = [fit_scales(views[:, others, n], truth[others], count[others] > n) for n in range(steps)]
         rest = np.stack([softmax(mixed(views[:2, others, n], s[3:])) for n, s in enumerate(scales)], axis=1)
-        thresholds[mine] = fit_threshold(rest, truth[others], count[others])
+        thresholds[mine] = fit_threshold(rest, truth[others], count[others], target)
         for n, s in enumerate(scales):
             both[mine, n] = softmax(mixed(views[:, mine, n], s[:3]))
             alone[mine, n] = softmax(mixed(views[:2, mine, n], s[3:]))

@@ -169,14 +169,14 @@ def _conformal(chances: Floats, truth: npt.NDArray[Any], alpha: float = 0.1) -> 
     return float(own[max(0, int(np.floor(alpha * (len(own) + 1))) - 1)])
 
 
-def fit_threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any]) -> float:
-    """The lowest threshold at which TARGET of the first committed labels are right; .95 when none reaches it."""
+def fit_threshold(chances: Floats, truth: npt.NDArray[Any], count: npt.NDArray[Any], target: float = TARGET) -> float:
+    """The lowest threshold at which `target` of the first committed labels are right; .95 when none reaches it."""
     for threshold in np.arange(0.5, 0.96, 0.01):
         top, best = chances.max(2), chances.argmax(2)
         reached = (top >= threshold) & (np.arange(chances.shape[1])[None] < count[:, None])
         decided = reached.any(1)
         first = reached.argmax(1)
         right = best[np.arange(len(truth)), first] == truth
-        if decided.sum() and right[decided].mean() >= TARGET:
+        if decided.sum() and right[decided].mean() >= target:
             return round(float(threshold), 2)
     return 0.95
