@@ -93,8 +93,8 @@ class Settings(BaseSettings):
     user_type_model: Path | None = Field(
         default=None, description="A folder that `train user_type` wrote; the shipped model and taxonomy else."
     )
-    user_type_priors: dict[str, float] = Field(
-        default_factory=dict,
+    user_type_priors: dict[str, float] | None = Field(
+        default=None,
         description="How common each user type is, as JSON; equal when unset. Never a share of revenue.",
     )
 

@@ -66,14 +66,15 @@ async def request_of(house: House, model: Scripted, text: str = SAME, **state: M
 
 async def everybody(house: House, model: Scripted) -> dict[str, dict[str, Any]]:
     """The request by the strategy it should carry."""
-    eager = {"messages": 12, "score": 0.95, "length": 7.0, "quick": -1.0, "label": "steady"}
+    usual = {"length": 5.5, "question": 0.9, "initiative": 0.1, "depth": 0.8}
+    fading = {"messages": 12, "usual": usual, "trend": -0.2, "label": "losing", "last_at": "2026-01-01T12:00:00+00:00"}
     return {
         "gentle": await request_of(house, model),
         **{f"{label}, bright": await request_of(house, model, BRIGHT, user_type=sure_of(label)) for label in TYPED},
         **{f"{label}, low": await request_of(house, model, LOW, user_type=sure_of(label)) for label in TYPED},
         **{strategy: await request_of(house, model, user_type=sure_of(name)) for name, strategy in TYPED.items()},
         "comfort": await request_of(house, model, LOW),
-        "lighten": await request_of(house, model, "ok", engagement=eager),
+        "lighten": await request_of(house, model, "ok", engagement=fading),
         "care": await request_of(house, model, "I feel so hopeless lately"),
     }
 

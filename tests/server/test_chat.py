@@ -6,6 +6,7 @@ import pytest
 from house import House, Person
 from scripted_model import Scripted
 from undertone.guardrails import disclosure
+from undertone.signals import DETECTORS
 
 NOTICE = disclosure.notice("en")
 CRISIS = "I want to kill myself tonight"
@@ -243,7 +244,7 @@ async def test_why_explains_a_reply_without_anybodys_words(house: House, model: 
     assert found["text"] == heard.done["text"]
     why = found["why"]
     assert why["strategy"]["why"]
-    assert set(why["signals"]) == {"user_type", "sentiment", "engagement", "behaviour", "strain"}
+    assert set(why["signals"]) == set(DETECTORS)
     assert sum(part["share"] for part in why["context"]["parts"]) == pytest.approx(1.0, abs=0.001)
     assert why["context"]["tokens"] == sum(part["tokens"] for part in why["context"]["parts"])
     assert "Wilhelmina" not in str(why)

@@ -24,9 +24,9 @@ def observe(embedder: MiniLM, *texts: str, apart_s: float = 60.0, at: datetime =
 
 
 def read_all(turns: list[Observation]):
-    reading = read(turns[:1], None, **kwargs)
+    reading = read(turns[:1], None)
     for n in range(2, len(turns) + 1):
-        reading = read(turns[:n], reading.state, **kwargs)
+        reading = read(turns[:n], reading.state)
     return reading
 
 

@@ -63,7 +63,7 @@ def _measure(turns: Sequence[Observation], last_at: str | None) -> dict[str, flo
         "length": math.log1p(len(now.text)),
         "quickness": -0.5 * math.log1p(now.response_time_s) if now.response_time_s is not None else None,
         "question": float("?" in now.text),
-        "initiative": float(len(turns) == 1 or alone),
+        "initiative": float(len(turns) == 1 or alone) if last_at else None,  # somebody's very first word is no habit
         "depth": min(1.0, 3 * len(_SELF.findall(now.text)) / len(words)) * math.log1p(len(words)) / 3 if words else 0.0,
         "return": -0.3 * math.log1p(away / 3600) if away is not None and len(turns) == 1 else None,
     }
