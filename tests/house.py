@@ -169,9 +169,10 @@ async def open_house(
 
 
 def heard(answer: httpx.Response) -> Heard:
-    """The events of a whole answer."""
+    """The events of a whole answer; comments are left out."""
     assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
-    return Heard(answer.status_code, [_event(block) for block in answer.text.split("\n\n") if block.strip()])
+    blocks = [block for block in answer.text.split("\n\n") if block.strip() and not block.startswith(":")]
+    return Heard(answer.status_code, [_event(block) for block in blocks])
 
 
 async def events_of(response: httpx.Response) -> AsyncIterator[Event]:

@@ -162,8 +162,10 @@ def test_rails_and_the_persona_only_narrow(inputs: Inputs, previous: str | None)
     )
     free = choose(open_, previous)
     narrow = choose(inputs, previous)
-    assert narrow.strategy == free.strategy
     assert no_wider(narrow, free)
+    if narrow.strategy != free.strategy:
+        assert inputs.romance_paused, "in the days after a crisis the brisk way of replying is left out"
+        assert free.strategy.offers == "may"
     assert OFFERS.index(free.offers) <= OFFERS.index(free.strategy.offers)
     assert FLIRTATION.index(free.flirtation) <= FLIRTATION.index(free.strategy.flirtation)
     assert bool(narrow.narrowed) == (

@@ -47,6 +47,7 @@ async def test_who_asks_and_agreed_sees_it_marked_at_everyones_price(
         seen.append(done["offer"])
         again = await somebody.get(f"/v1/turns/{done['turn']}")
         assert again["offer"] == done["offer"], "the same whenever it is looked up"
+        assert again["why"]["offer_gate"] == {"reason": "asked", "against": []}
         assert [event["reason"] for event in await weighed(somebody)] == ["asked"]
         mentioned = await somebody.get(f"/v1/users/{somebody.name}/offers")
         assert [(one["offer"], one["price"]) for one in mentioned] == [("voice", "9.99")]
@@ -107,6 +108,20 @@ async def test_one_a_day_whatever_the_window(house: House, model: Scripted, sold
     done = (await anna.say(ASKING, conversation=begun.json()["id"])).done
     assert done["offer"] is None
     assert (await weighed(anna))[-1]["reason"] == "once_a_day"
+
+
+async def test_a_day_of_peace_after_a_break(house: House, model: Scripted, sold: dict[str, Any]) -> None:
+    anna = house.person(persona="theo")
+    await agrees(house, anna)
+    await anna.say("Hello.")
+    async with house.db.connection() as conn:  # a break that ended an hour ago
+        await conn.execute(
+            "update admissions set cooldown_until = now() - interval '1 hour'"
+            " where user_id = (select user_id from users where external_id = %s)",
+            [anna.name],
+        )
+    assert (await anna.say(ASKING)).done["offer"] is None
+    assert (await weighed(anna))[-1]["against"] == ["cool_down"]
 
 
 async def test_nothing_stands_beside_a_reply_that_a_rail_cut(

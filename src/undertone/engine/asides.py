@@ -86,6 +86,7 @@ async def settle(
             decision = offers.Decision(None, "once_a_day", ("once_a_day",))
         if decision.offer is not None:
             shown["offer"] = decision.offer.shown() | {"reason": decision.reason}
+        shown["offer_gate"] = {"reason": decision.reason, "against": list(decision.against)}
         await _log_offer(conn, begun, decision)
     if prepared.aside.wish is not None and whole:
         shown |= await _keep_wish(conn, begun, prepared.aside.wish, prepared.aside.place)

@@ -161,7 +161,7 @@ def scores(inputs: Inputs, tuning: Tuning = TUNING) -> dict[str, float]:
     if is_low(inputs):
         depth = max(0.0, LOW_MOOD - inputs.valence) / (1.0 + LOW_MOOD)
         found["comfort"] = max(found["comfort"], COMFORT_WEIGHT * (0.5 + 0.5 * min(1.0, depth)))
-        # Nobody who is low is met in a way that is free with offers.
+    if is_low(inputs) or inputs.romance_paused:  # neither the low nor the days after a crisis are met briskly
         return {name: score for name, score in found.items() if CATALOGUE[name].offers != "may"}
     return found
 
@@ -267,9 +267,11 @@ def _reason(best: str, inputs: Inputs, previous: str | None, board: Mapping[str,
     if previous == best and max(board, key=lambda name: board[name]) != best:
         return f"'{best}' goes on: nothing else fits clearly better"
     if best == DEFAULT:
-        return (
-            "not enough is known yet, so the gentle default" if inputs.posterior else "no typing, so the gentle default"
-        )
+        if inputs.romance_paused:
+            return "these are the hours or days after a sign of crisis, so the gentle default"
+        if not inputs.posterior:
+            return "no typing, so the gentle default"
+        return f"{'nothing leads clearly' if inputs.decided else 'not enough is known yet'}, so the gentle default"
     strategy = CATALOGUE[best]
     if best == "comfort" and is_low(inputs):
         fell = "has fallen" if inputs.valence >= LOW_MOOD else "reads low"
