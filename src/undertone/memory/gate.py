@@ -44,10 +44,10 @@ _NOT = re.compile(
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|my|we|our|me|mine|us)\b", _I)
 
 
-def refusal(sentence: str, *, negated: bool = False) -> str | None:
+def refusal(sentence: str, *, negated: bool = False, others: bool = False) -> str | None:
     """Why nothing may be kept from a sentence; None when it is a plain statement about the person.
 
-    `negated` lets a denial pass, for those who know what it ends.
+    `negated` lets a denial pass, `others` what is said of other people: for those who look at each clause.
     """
     words = sentence.split()
     if _SECRET.search(sentence):
@@ -66,7 +66,7 @@ def refusal(sentence: str, *, negated: bool = False) -> str | None:
         return "another's words"
     if _UNREAL.search(sentence):
         return "not real"
-    if _GOSSIP.search(sentence):
+    if not others and gossips(sentence):
         return "about somebody else"
     if not negated and _NOT.search(sentence):
         return "a denial"
@@ -81,6 +81,11 @@ def plain(sentence: str) -> bool:
 def passing(sentence: str) -> bool:
     """Whether a sentence is about this moment only."""
     return _PASSING.search(sentence) is not None
+
+
+def gossips(clause: str) -> bool:
+    """Whether a clause tells of people who are not theirs to tell of."""
+    return _GOSSIP.search(clause) is not None
 
 
 def denies(sentence: str) -> bool:

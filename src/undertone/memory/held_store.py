@@ -55,6 +55,7 @@ async def background(
         select m.id, m.text from memories m join conversations c on c.user_id = m.user_id and c.id = %(conversation)s
         where m.user_id = %(user)s and (%(across)s or m.persona_id = %(persona)s) and m.kind <> 'summary'
           and m.forgotten_at is null and m.created_at < c.opened_at
+          and (m.pinned or m.tier = 'hot' and m.sensitivity <> 'special')
           and (m.valid_to is null or m.valid_to > c.opened_at)
         order by m.pinned desc, m.created_at limit 80
         """,
