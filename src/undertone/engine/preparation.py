@@ -61,7 +61,7 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         persona_offers=begun.persona.offers,
         variant=engine.tuning.name,
     )
-    choice = policy.choose(inputs, read.previous, tuning=engine.tuning, draw=_lot(begun.turn_id))
+    choice = policy.choose(inputs, read.previous, tuning=engine.tuning, draw=lot(begun.turn_id))
     before = read.given.history
     given = replace(
         read.given,
@@ -184,7 +184,7 @@ def _reminder_note(aside: Aside, begun: Begun) -> str:
     return f"They ask to be reminded; it is set for {when:%A %d %B, %H:%M} and they are told. Promise nothing more."
 
 
-def _lot(turn_id: UUID) -> float:
+def lot(turn_id: UUID) -> float:
     """A number in [0, 1) that belongs to this turn, so that exploration is repeatable."""
     return int.from_bytes(hashlib.blake2b(turn_id.bytes, digest_size=6).digest()) / 2**48
 
