@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from fastapi import FastAPI
 
-from undertone import __version__, events, guardrails, jobs, memory, observability, signals
+from undertone import __version__, analytics, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
 from undertone.db import open_pool, transaction
 from undertone.engine import (
@@ -64,6 +64,7 @@ def wire_privacy() -> None:
         **memory.HOLDINGS,
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,
+        **analytics.HOLDINGS,
         "events": (events.export_events, events.erase_events),
         "procrastinate_jobs": (jobs.export_waiting, jobs.erase_waiting),
     }.items():
@@ -163,6 +164,7 @@ def create_app(
         async with open_resources(settings, chat=chat, embed=embed) as resources:
             async with transaction(resources.db) as conn:
                 await personas.load_samples(conn)
+                await analytics.set_zone(conn, settings.time_zone)
                 ratios = await tokens_store.share(conn, {})
             engine = build_engine(settings, resources)
             engine.tokens.adopt(ratios)

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
         default=50_000, ge=0, description="Tokens it may cost for one person and persona in a day; then rules do it."
     )
 
+    time_zone: str = Field(default="UTC", description="In which time zone a day of the reports begins.")
+
     messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")
     messages_per_day: int = Field(default=1500, ge=1, description="Messages one person may send in a day.")
     notice_hours: float = Field(default=2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")

@@ -12,7 +12,19 @@ from undertone.errors import UndertoneError
 
 def build() -> typer.Typer:
     """All verbs. Rooms are imported here, not at the top, so that `undertone --help` is quick."""
-    from undertone.cli import chat, context, doctor, evaluate, evaluate_memory, keys, person, profile, serve, train
+    from undertone.cli import (
+        chat,
+        context,
+        doctor,
+        evaluate,
+        evaluate_memory,
+        keys,
+        person,
+        profile,
+        report,
+        serve,
+        train,
+    )
 
     app = typer.Typer(
         name="undertone",
@@ -29,6 +41,7 @@ def build() -> typer.Typer:
     app.command("context")(context.context)
     app.command("train")(train.train)
     app.command("erase")(person.erase)
+    app.command("report")(report.report)
     app.add_typer(person.export, name="export")
     app.add_typer(keys.app, name="keys")
     app.add_typer(profile.app, name="profile")

@@ -131,13 +131,22 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_summary_made_by_check CHECK ((summary_made_by = ANY (ARRAY['rules'::text, 'model'::text])))
 );
 
+CREATE TABLE daily_totals (
+    day date NOT NULL,
+    measure text NOT NULL,
+    name text NOT NULL,
+    n bigint NOT NULL,
+    total double precision DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE events (
     id uuid NOT NULL,
     user_id uuid,
     kind text NOT NULL,
     version smallint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    written_by xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 
 CREATE TABLE fixed_settings (
@@ -269,6 +278,21 @@ CREATE TABLE offers (
     CONSTRAINT offers_price_check CHECK ((price ~ '^[0-9]{1,9}([.][0-9]{1,2})?$'::text))
 );
 
+CREATE TABLE outcomes (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    value numeric(14,2),
+    currency text,
+    turn_id uuid,
+    at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    written_by xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT outcomes_check CHECK (((value IS NULL) = (currency IS NULL))),
+    CONSTRAINT outcomes_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT outcomes_value_check CHECK ((value >= (0)::numeric))
+);
+
 CREATE TABLE personas (
     persona_id text NOT NULL,
     version integer NOT NULL,
@@ -372,6 +396,14 @@ CREATE TABLE reports (
     turn_id uuid NOT NULL,
     reason text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE rollup_state (
+    only_one boolean DEFAULT true NOT NULL,
+    zone text DEFAULT 'UTC'::text NOT NULL,
+    seen xid8 DEFAULT '0'::xid8 NOT NULL,
+    at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT rollup_state_only_one_check CHECK (only_one)
 );
 
 CREATE TABLE sent_texts (
@@ -480,6 +512,29 @@ CREATE TABLE turns (
     CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'interrupted'::text, 'failed'::text])))
 );
 
+CREATE TABLE user_metrics (
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    turns integer NOT NULL,
+    conversations integer NOT NULL,
+    memories integer NOT NULL,
+    valence real NOT NULL,
+    prompt_tokens bigint NOT NULL,
+    cost_usd double precision NOT NULL,
+    user_type text NOT NULL,
+    untyped integer NOT NULL,
+    typed boolean NOT NULL
+);
+
+CREATE TABLE user_totals (
+    user_id uuid NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    turns bigint NOT NULL,
+    user_type text NOT NULL,
+    typed_after integer
+);
+
 ALTER TABLE ONLY admissions
     ADD CONSTRAINT admissions_pkey PRIMARY KEY (user_id);
 
@@ -503,6 +558,9 @@ ALTER TABLE ONLY consents
 
 ALTER TABLE ONLY conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY daily_totals
+    ADD CONSTRAINT daily_totals_pkey PRIMARY KEY (measure, day, name);
 
 ALTER TABLE ONLY events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
@@ -536,6 +594,9 @@ ALTER TABLE ONLY offer_rests
 
 ALTER TABLE ONLY offers
     ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
+
+ALTER TABLE ONLY outcomes
+    ADD CONSTRAINT outcomes_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY personas
     ADD CONSTRAINT personas_pkey PRIMARY KEY (persona_id, version);
@@ -573,6 +634,9 @@ ALTER TABLE ONLY replicas
 ALTER TABLE ONLY reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY rollup_state
+    ADD CONSTRAINT rollup_state_pkey PRIMARY KEY (only_one);
+
 ALTER TABLE ONLY sent_texts
     ADD CONSTRAINT sent_texts_pkey PRIMARY KEY (user_id, digest);
 
@@ -594,6 +658,12 @@ ALTER TABLE ONLY turn_pieces
 ALTER TABLE ONLY turns
     ADD CONSTRAINT turns_pkey PRIMARY KEY (user_id, turn_id);
 
+ALTER TABLE ONLY user_metrics
+    ADD CONSTRAINT user_metrics_pkey PRIMARY KEY (user_id, day);
+
+ALTER TABLE ONLY user_totals
+    ADD CONSTRAINT user_totals_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
 
@@ -608,17 +678,27 @@ CREATE INDEX events_by_kind ON events USING btree (kind, at);
 
 CREATE INDEX events_by_person ON events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
 
+CREATE INDEX events_by_writer ON events USING btree (written_by);
+
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
 CREATE INDEX idempotency_keys_by_person ON idempotency_keys USING btree (user_id);
 
 CREATE INDEX memories_current ON ONLY memories USING btree (user_id, persona_id, kind) WHERE (superseded_by IS NULL);
 
+CREATE INDEX memories_forgotten ON ONLY memories USING btree (forgotten_at) WHERE (forgotten_at IS NOT NULL);
+
 CREATE INDEX memories_subject ON ONLY memories USING btree (user_id, persona_id, subject) WHERE (valid_to IS NULL);
 
 CREATE INDEX messages_conversation ON ONLY messages USING btree (user_id, conversation_id, "position");
 
+CREATE INDEX messages_forgotten ON ONLY messages USING btree (forgotten_at) WHERE (forgotten_at IS NOT NULL);
+
 CREATE INDEX messages_stream ON ONLY messages USING btree (user_id, persona_id, seq);
+
+CREATE INDEX outcomes_by_time ON outcomes USING btree (at);
+
+CREATE INDEX outcomes_by_writer ON outcomes USING btree (written_by);
 
 CREATE UNIQUE INDEX personas_active ON personas USING btree (persona_id) WHERE active;
 
@@ -631,6 +711,8 @@ CREATE INDEX turns_by_id ON turns USING btree (turn_id);
 CREATE INDEX turns_by_reply ON turns USING btree (user_id, reply_id);
 
 CREATE INDEX turns_running ON turns USING btree (replica_id) WHERE (state = 'running'::text);
+
+CREATE INDEX user_metrics_by_day ON user_metrics USING btree (day);
 
 CREATE TRIGGER age_assertions_append_only BEFORE UPDATE ON age_assertions FOR EACH ROW EXECUTE FUNCTION refuse_update();
 

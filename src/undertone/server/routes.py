@@ -6,6 +6,7 @@ A route that is not listed here does not exist. Knows no route's inside.
 from fastapi import FastAPI
 
 from undertone.server import (
+    analytics_reports,
     chat,
     conversations,
     craft,
@@ -33,6 +34,7 @@ ROUTERS = (
     users.router,
     tokens.router,
     pages.router,
+    analytics_reports.router,
     health.router,
     docs.router,
 )

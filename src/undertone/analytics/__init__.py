@@ -1,0 +1,18 @@
+"""Reports: what happened, counted from events by day, for operators; and what came of it.
+
+`roll_up` keeps the daily numbers, `run_report` answers one by name, `add_outcome` keeps what a platform reports.
+Nothing here is read by the engine: what people pay never chooses how they are answered.
+"""
+
+from undertone.analytics import outcomes_store, rollups, rollups_store, tables
+from undertone.analytics.outcomes_store import add_outcome
+from undertone.analytics.reports import REPORTS, Report, run_report
+from undertone.analytics.rollups_store import roll_up, set_zone
+
+HOLDINGS = {
+    "outcomes": (outcomes_store.export_outcomes, outcomes_store.erase_outcomes),
+    "user_metrics": (rollups_store.export_metrics, rollups_store.erase_metrics),
+    "user_totals": (rollups_store.export_totals, rollups_store.erase_totals),
+}
+
+__all__ = ["HOLDINGS", "REPORTS", "Report", "add_outcome", "roll_up", "rollups", "run_report", "set_zone", "tables"]

@@ -1,0 +1,93 @@
+"""`undertone report NAME`: one report as a table, JSON, CSV or Parquet; `report rebuild` makes the roll-ups anew."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from undertone import analytics, db
+from undertone.analytics import tables
+from undertone.cli.database import database
+from undertone.config import Settings
+from undertone.errors import BadInput
+
+
+class Form(StrEnum):
+    """How a report is written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    parquet = "parquet"
+
+
+def report(
+    name: Annotated[str, typer.Argument(help="A report's name, `list`, or `rebuild`.")] = "list",
+    first: Annotated[str, typer.Option("--from", help="The first day, as 2026-05-01.")] = "",
+    last: Annotated[str, typer.Option("--to", help="The last day; today when left out.")] = "",
+    form: Annotated[Form, typer.Option("--format", help="How it is written.")] = Form.table,
+    out: Annotated[Path | None, typer.Option(help="A file; stdout when left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Print a report, after bringing the roll-ups up to date."""
+    console = Console()
+    if name == "list":
+        for known, definition in analytics.REPORTS.items():
+            console.print(f"[bold]{known:18}[/] {definition.question}", highlight=False)
+        return
+    until = _day(last) or datetime.now(UTC).date()
+    since = _day(first) or until - timedelta(days=30)
+    form = Form.json if as_json else form
+    if form is Form.parquet and out is None:
+        raise BadInput("Parquet is written to a file: add --out FILE.")
+    settings = Settings()
+    with database(settings, lambda _: None) as dsn, Console(stderr=True).status("Counting ..."):
+        found, days = asyncio.run(_ask(dsn, name, since, until, settings.time_zone))
+    if found is None:
+        console.print(f"Made {days} days anew.")
+    else:
+        _write(found, form, out, console)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadInput(f"{text!r} is no day: write it as 2026-05-01.") from None
+
+
+async def _ask(dsn: str, name: str, first: date, last: date, zone: str) -> tuple[analytics.Report | None, int]:
+    pool = await db.open_pool(dsn, max_size=2)
+    try:
+        async with db.transaction(pool) as conn:
+            await analytics.set_zone(conn, zone)
+            days = await analytics.roll_up(conn, rebuild=name == "rebuild")
+            if name == "rebuild":
+                return None, len(days)
+            return await analytics.run_report(conn, name, first, last), len(days)
+    finally:
+        await pool.close()
+
+
+def _write(found: analytics.Report, form: Form, out: Path | None, console: Console) -> None:
+    if form is Form.parquet:
+        assert out is not None
+        tables.write_parquet(found, out)
+    elif form is Form.table and out is None:
+        shown = Table(*found.columns, title=found.question)
+        for row in found.rows:
+            shown.add_row(*("" if value is None else str(value) for value in row))
+        console.print(shown)
+    else:
+        text = tables.as_json(found) if form is Form.json else tables.as_csv(found)
+        if out is None:
+            typer.echo(text.rstrip("\n"))
+        else:
+            out.write_text(text, "utf-8", newline="")
+    if out is not None:
+        Console(stderr=True).print(f"Wrote {out}.")
