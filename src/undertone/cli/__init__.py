@@ -15,6 +15,7 @@ def build() -> typer.Typer:
     from undertone.cli import (
         chat,
         context,
+        demo,
         doctor,
         evaluate,
         evaluate_memory,
@@ -41,6 +42,7 @@ def build() -> typer.Typer:
     app.command("context")(context.context)
     app.command("train")(train.train)
     app.command("erase")(person.erase)
+    app.command("demo")(demo.demo)
     app.command("report")(report.report)
     app.add_typer(person.export, name="export")
     app.add_typer(keys.app, name="keys")
