@@ -24,8 +24,10 @@ async def connected(new_database: Callable[..., str], migrated_template: str, em
     if not url or not model:
         pytest.skip("no live server: run `make test-live`")
     provider = OpenAIChat(url, model=model)
-    settings = {"model": model, "model_base_url": url, "context_tokens": 4_000}  # short replies: it babbles to the end
+    settings = {"model": model, "model_base_url": url}
     async with open_house(new_database(migrated_template), embedder, provider, **settings) as house:
+        async with house.db.connection() as conn:  # it babbles to the end of what it may
+            await conn.execute("update personas set card = jsonb_set(card, '{max_tokens}', '60')")
         yield house
 
 

@@ -193,6 +193,7 @@ async def test_an_offer_is_a_marked_card_and_a_reminder_is_agreed_to(page: Page,
     await expect(page.locator("#reminders li")).to_contain_text("driving test")
     await expect(page.locator("input[name=reminders]")).to_be_checked()
     await expect(page.locator("#quiet-to")).to_have_value("8")
+    await page.locator("#reminders").scroll_into_view_if_needed()
     await picture(page, "me")
     async with transaction(site.db) as conn:
         due = await (await conn.execute("select due_at from reminders where state = 'set'")).fetchone()
