@@ -37,10 +37,12 @@ price or might be shown it; who is shown it and who is not is worth following.
 """
 WRONG = """## What it gets wrong
 
-Read the moods. A short plain sentence can come out far too low ("I told her. Not about this, about needing an
-hour." at about -1), and then comfort answers somebody who needs none; Rob's "flirt with me" is read as low as well.
-The type of who is in real distress drifts with their words (Sam's). A mistaken low mood or type costs warmth that
-was not needed, or an offer that was not made; it never brings one, and that direction is what the tests hold.
+Read the moods. A short plain sentence can come out far too low ("I told her. Not about this, about needing an hour."
+at about -1), and then comfort answers somebody who needs none; Rob's "flirt with me" is read as low as well, and
+Yuki's last line as a sign of concern. Sam's "she broke up with me last night" reads bright; what he says of himself,
+read as strain, brings comfort all the same. The type of who is in real distress drifts with their words (Sam's).
+A mistaken low mood or type costs warmth that was not needed, or an offer that was not made; it never brings one,
+and that direction is what the tests hold.
 """
 
 
