@@ -306,6 +306,17 @@ async def test_queue_health(db: Pool, conn: Connection) -> None:
     assert 90 <= health.oldest_waiting_s < 120
 
 
+async def test_a_stuck_job_is_named(db: Pool, conn: Connection) -> None:
+    job("slow")(nothing_to_do)
+    number = await defer(conn, "slow")
+    assert (await queue_health(conn)).stuck == {}
+    await conn.execute(
+        "update procrastinate_events set at = at - make_interval(secs => %s) where job_id = %s",
+        (jobs.STUCK_S + 60, number),
+    )
+    assert (await queue_health(conn)).stuck == {"slow": 1}
+
+
 async def test_an_unknown_or_doubled_name_is_refused(conn: Connection) -> None:
     with pytest.raises(LookupError, match="No job is called 'typo'"):
         await defer(conn, "typo")

@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -47,6 +47,8 @@ GRACE_S = 20.0
 """How long a worker that was told to stop lets running jobs finish before it hands them back."""
 KEEP_FAILED_DAYS = 30
 RESTART_PAUSE_S = 1.0
+STUCK_S = 600.0
+"""A job that waits or runs longer needs a person to look."""
 CATCH_UP_S = 24 * 3600
 """A timetable's moment that passed while no worker ran is caught up on when it is not older than this."""
 
@@ -70,6 +72,8 @@ class QueueHealth:
 
     by_state: Mapping[str, int]
     oldest_waiting_s: float | None
+    stuck: Mapping[str, int] = field(default_factory=dict[str, int])
+    """By name: jobs that should have run STUCK_S ago and wait, or that have been running for so long."""
 
 
 registered: dict[str, RegisteredJob] = {}
@@ -175,7 +179,18 @@ async def queue_health(conn: Connection) -> QueueHealth:
         """
     )
     row = await oldest.fetchone()
-    return QueueHealth(by_state, row[0] if row else None)
+    stuck = await conn.execute(
+        """
+        select j.task_name, count(*) from procrastinate_jobs j
+        where j.status in ('todo', 'doing') and (j.scheduled_at is null or j.scheduled_at < now())
+            and (select max(greatest(e.at, coalesce(j.scheduled_at, e.at))) from procrastinate_events e
+                where e.job_id = j.id and e.type in ('deferred', 'started', 'deferred_for_retry'))
+                < now() - make_interval(secs => %s)
+        group by 1 order by 1
+        """,
+        (STUCK_S,),
+    )
+    return QueueHealth(by_state, row[0] if row else None, dict(await stuck.fetchall()))
 
 
 def _app(resources: Resources, dsn: str, concurrency: int) -> App:

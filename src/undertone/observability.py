@@ -67,6 +67,8 @@ TOKENS = counter("tokens", "Tokens billed, by model and kind: prompt, cached or 
 VERDICTS = counter("verdicts", "Input rails that fired, by rail.", "rail")
 RECALL_SECONDS = histogram("recall_seconds", "Time to recall memories for one message.")
 JOBS = counter("jobs", "Jobs run, by job and outcome: done or failed (a failed one may be retried).", "job", "outcome")
+JOBS_QUEUED = gauge("jobs_queued", "Jobs in the queue, by state: todo, doing or failed.", "state")
+JOBS_STUCK = gauge("jobs_stuck", "Jobs that have waited or run for more than ten minutes, by job.", "job")
 JOB_SECONDS = histogram("job_seconds", "Time one run of a job took, by job.", "job", buckets=_SLOW)
 
 

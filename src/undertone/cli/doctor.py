@@ -1,5 +1,6 @@
 """`undertone doctor`: is everything here that a turn needs? One line a check, exit 1 when one fails."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -9,19 +10,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from undertone import db, guardrails
+from undertone import db, guardrails, jobs
 from undertone.cli.database import database
 from undertone.config import Settings
-from undertone.errors import UndertoneError
+from undertone.errors import NotReady, UndertoneError
 from undertone.llm import catalogue
 from undertone.llm.embedder import default_embedder
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False) -> None:
-    """Check the database, the embedder, the crisis protocol and the model's name."""
+    """Check the database, the queue, the embedder, the crisis protocol and the model's name."""
     settings = Settings()
     checks: dict[str, Callable[[], str]] = {
         "database": lambda: _database(settings),
+        "jobs": lambda: _jobs(settings),
         "embedder": lambda: _embedder(settings),
         "crisis protocol": lambda: f"version {guardrails.require_protocol().version}, active",
         "model": lambda: _model(settings),
@@ -48,6 +50,25 @@ def _database(settings: Settings) -> str:
         server, vector = db.versions(dsn)
     kind = "your server" if settings.database_url else "embedded"
     return f"PostgreSQL {server}, pgvector {vector} ({kind})"
+
+
+def _jobs(settings: Settings) -> str:
+    with database(settings, lambda _: None) as dsn:
+        health = asyncio.run(_queue(dsn))
+    if health.stuck:
+        names = ", ".join(f"{name} ({number})" for name, number in health.stuck.items())
+        raise NotReady(f"Waiting or running for over ten minutes: {names}. Does a worker run (`undertone worker`)?")
+    waiting, failed = health.by_state.get("todo", 0), health.by_state.get("failed", 0)
+    return f"{waiting} waiting, {failed} failed in the last {jobs.KEEP_FAILED_DAYS} days, none stuck"
+
+
+async def _queue(dsn: str) -> jobs.QueueHealth:
+    pool = await db.open_pool(dsn, max_size=2)
+    try:
+        async with pool.connection() as conn:
+            return await jobs.queue_health(conn)
+    finally:
+        await pool.close()
 
 
 def _embedder(settings: Settings) -> str:

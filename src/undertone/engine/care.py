@@ -114,6 +114,13 @@ async def sum_up(resources: Resources, *, user_id: str, persona_id: str) -> None
     await memory.sum_up(resources, person, persona_id, remembers=remembers, now=datetime.now(UTC))
 
 
+@jobs.job("cool_memories", timetable="41 2 * * *")
+async def cool_memories(resources: Resources) -> None:
+    """Move what is old, long unused and weak out of what is volunteered."""
+    async with transaction(resources.db) as conn:
+        await memory.cool(conn, now=datetime.now(UTC))
+
+
 @jobs.job("delete_forgotten", timetable="11 * * * *")
 async def delete_forgotten(resources: Resources) -> None:
     """Delete for good what was forgotten longer ago than it can be taken back."""

@@ -140,6 +140,8 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
                     exclude_ids=(message.id,),
                     across_personas=shares,
                 )
+                woken = await memory.wake(conn, user_id, message.persona_id, message.text, now=begun.now)
+            recalled = [*woken, *recalled]
         aside = await asides.look(conn, begun)
         fresh = not any(m.position < message.position for m in past.history)
         last = await memory.last_said(conn, user_id, message.persona_id, before=message.id) if fresh else None

@@ -39,6 +39,7 @@ from undertone.memory.store import (
 )
 from undertone.memory.summaries import sum_up, sum_up_so_far
 from undertone.memory.summaries_store import Summary, remembered, to_sum_up
+from undertone.memory.tiers import cool, wake
 
 __all__ = [
     "HOLDINGS",
@@ -59,6 +60,7 @@ __all__ = [
     "close_conversation",
     "close_idle",
     "consolidate",
+    "cool",
     "deactivate_from",
     "delete_forgotten",
     "edit",
@@ -93,6 +95,7 @@ __all__ = [
     "texts",
     "to_sum_up",
     "undo",
+    "wake",
     "with_forgotten",
     "without_vector",
 ]

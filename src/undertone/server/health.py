@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from undertone import observability
+from undertone import jobs, observability
 from undertone.db import ping
 from undertone.errors import NotReady
 from undertone.people import Principal
@@ -28,5 +28,13 @@ async def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", summary="Metrics in Prometheus' text format")
-async def metrics(who: Annotated[Principal, Depends(principal("analytics"))]) -> Response:
+async def metrics(request: Request, who: Annotated[Principal, Depends(principal("analytics"))]) -> Response:
+    async with resources_of(request).db.connection() as conn:
+        health = await jobs.queue_health(conn)
+    observability.JOBS_QUEUED.clear()
+    observability.JOBS_STUCK.clear()
+    for state in ("todo", "doing", "failed"):
+        observability.JOBS_QUEUED.labels(state).set(health.by_state.get(state, 0))
+    for name, number in health.stuck.items():
+        observability.JOBS_STUCK.labels(name).set(number)
     return Response(observability.render_metrics(), media_type="text/plain; version=0.0.4")
