@@ -165,6 +165,15 @@ class ModelAsked(Event):
     duration_ms: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoriesInspected(Event):
+    """An operator looked at what is held about a person."""
+
+    key_id: str
+    """The API key they came with."""
+    memories: int
+
+
 KINDS: tuple[type[Event], ...] = (
     TurnStarted,
     TurnFinished,
@@ -177,6 +186,7 @@ KINDS: tuple[type[Event], ...] = (
     ConversationClosed,
     ModelAsked,
     MemoryChanged,
+    MemoriesInspected,
 )
 
 

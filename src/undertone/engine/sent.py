@@ -10,7 +10,7 @@ of the parts of a request (`context`), not how one is laid out.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -104,6 +104,17 @@ def digest(contents: Sequence[tuple[str, str]]) -> bytes:
     """What identifies a request's words: SHA-256 of its roles and contents as JSON."""
     words = json.dumps(contents, ensure_ascii=False)
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()
+
+
+def quoted(layout: Mapping[str, Any]) -> list[UUID]:
+    """The memories a request used: those recalled for it, and at a conversation's beginning those of the card.
+
+    The card stays the same through a conversation; it counts as used once.
+    """
+    rows: list[dict[str, Any]] = layout["messages"]
+    parts = ("memories",) if len(rows) > 2 else ("memories", "card")
+    pieces = [piece for row in rows for piece in row.get("pieces", ())]
+    return [UUID(piece["quote"]) for piece in pieces if "quote" in piece and piece["part"] in parts]
 
 
 async def unfold(conn: Connection, user_id: UUID, layout: dict[str, Any]) -> Sent:

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import alternatives, asides, care, personas, sent_store, store, views
+from undertone.engine import alternatives, asides, care, personas, sent, sent_store, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare
@@ -266,6 +266,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             )
         if draft.prepared:
             await sent_store.save_texts(conn, user_id, draft.prepared.texts)
+            await memory.mark_used(conn, user_id, sent.quoted(draft.prepared.layout), now=begun.now)
         if live.logged:
             await store.drop_pieces(conn, user_id, begun.turn_id)
         fresh = message.turn_id == begun.turn_id  # another reply reads no words twice

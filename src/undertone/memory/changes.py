@@ -221,15 +221,22 @@ async def merge(
 
 
 async def undo(
-    conn: Connection, user_id: UUID, *, change_id: UUID | None = None, now: datetime, made_by: MadeBy = "person"
+    conn: Connection,
+    user_id: UUID,
+    *,
+    change_id: UUID | None = None,
+    memory_id: UUID | None = None,
+    now: datetime,
+    made_by: MadeBy = "person",
 ) -> Change:
-    """Take back the named change, or the last one; a change taken back already stays so.
+    """Take back the named change, or the last one (of a memory); a change taken back already stays so.
 
     Raises NotFound for an unknown change, Conflict when it is older than `UNDO_FOR`, when a later one of the same
     memory stands, or when there is nothing to take back.
     """
     every = [c for c in await changes_store.changes_of(conn, user_id) if c.change != "undo"]
     standing = [c for c in every if c.undone_at is None and c.at > now - UNDO_FOR]
+    standing = [c for c in standing if memory_id is None or memory_id in c.memory_ids]
     if change_id is None:
         wanted = standing[0] if standing else None
         if wanted is None:

@@ -85,6 +85,18 @@ async def texts(conn: Connection, user_id: UUID, ids: list[UUID]) -> dict[UUID, 
     return dict(await cursor.fetchall())
 
 
+async def mark_used(conn: Connection, user_id: UUID, ids: list[UUID], *, now: datetime) -> None:
+    """These messages and memories went into a request."""
+    await conn.execute(
+        "update messages set last_used_at = %s, use_count = use_count + 1 where user_id = %s and id = any(%s)",
+        (now, user_id, ids),
+    )
+    await conn.execute(
+        "update memories set last_used_at = %s, use_count = use_count + 1 where user_id = %s and id = any(%s)",
+        (now, user_id, ids),
+    )
+
+
 async def close_idle(conn: Connection, *, now: datetime, idle: timedelta = timedelta(hours=6)) -> list[Conversation]:
     """Close conversations in which nothing was said for `idle`; returns them."""
     cursor = await conn.execute(

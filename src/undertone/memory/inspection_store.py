@@ -100,7 +100,7 @@ async def find_held(
                 from memories where user_id = %(user)s and (%(id)s::uuid is null or id = %(id)s)
                 union all
                 select id, 'turn', text, persona_id, false, null, 'normal', 'person', 'hot', array[id],
-                    created_at, created_at, null, null, forgotten_at, null, 0, terms, 2
+                    created_at, created_at, null, null, forgotten_at, last_used_at, use_count, terms, 2
                 from messages where user_id = %(user)s and (%(id)s::uuid is null or id = %(id)s)
                     and role = 'user' and not quarantined and (active or forgotten_at is not null)
             ), stated as (

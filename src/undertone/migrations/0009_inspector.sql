@@ -2,6 +2,8 @@
 -- for a reply, and the person's yes to sharing between personas.
 
 alter table messages add column forgotten_at timestamptz;  -- hidden at once, deleted for good when the time to undo is over
+alter table messages add column last_used_at timestamptz;  -- when it last went into a request as a recalled memory
+alter table messages add column use_count integer not null default 0;
 
 -- One change a person (or an operator) made by hand. `before` has each row as it was, by its id: undo puts it back, and
 -- a fact's history reads its earlier texts there. Forgetting for good takes the row's part out.

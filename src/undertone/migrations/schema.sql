@@ -234,6 +234,8 @@ CREATE TABLE messages (
     terms bytea NOT NULL,
     embedding halfvec(384),
     forgotten_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    use_count integer DEFAULT 0 NOT NULL,
     CONSTRAINT messages_finish_check CHECK ((finish = ANY (ARRAY['complete'::text, 'interrupted'::text, 'stopped'::text]))),
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
 )

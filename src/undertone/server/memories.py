@@ -76,6 +76,7 @@ class Undoing(_Body):
     """Which change is taken back; the last one when left out."""
 
     change: UUID | None = None
+    memory: UUID | None = Field(None, description="The last change of this memory.")
 
 
 class PlaceShown(BaseModel):
@@ -213,7 +214,8 @@ async def undo(user: str, request: Request, who: ForMemory, wanted: Undoing | No
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         _, now = await guardrails.load_care(conn, person.user_id)
-        change = await memory.undo(conn, person.user_id, change_id=wanted.change if wanted else None, now=now)
+        asked = wanted or Undoing()
+        change = await memory.undo(conn, person.user_id, change_id=asked.change, memory_id=asked.memory, now=now)
         held = [
             await memory.find_held(conn, person.user_id, memory.Search(state="all"), limit=1, id=id)
             for id in change.memory_ids

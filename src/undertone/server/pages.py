@@ -1,4 +1,4 @@
-"""The pages for people: `/` to chat, `/me` for what is held about you, and the files both are made of.
+"""The pages for people: `/` to chat, `/me` for what is held about you, `/me/memories` for what is remembered.
 
     app.include_router(pages.router)
 
@@ -80,6 +80,14 @@ async def chat(request: Request, who: Visitor) -> HTMLResponse:
 async def me(who: Visitor) -> HTMLResponse:
     """What a person allowed, what is held about them, and its end."""
     return _page("welcome.html", status=401) if who is None else _page("me.html", user=who.external_id)
+
+
+@router.get("/me/memories", dependencies=[Depends(anyone)], include_in_schema=False)
+async def memories(who: Visitor, user: str | None = None) -> HTMLResponse:
+    """What is remembered. With `user` the operators' view: the page holds nothing and asks for a key."""
+    if user is not None:
+        return _page("memories.html", whose=user, operator=True)
+    return _page("welcome.html", status=401) if who is None else _page("memories.html", whose="me", operator=False)
 
 
 @router.get("/static/{name}", dependencies=[Depends(anyone)], include_in_schema=False)

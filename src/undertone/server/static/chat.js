@@ -7,7 +7,7 @@ import { ask } from "./gate.js";
 import { begin, choose, lastPersona } from "./rail.js";
 import { showMemories } from "./remember.js";
 import { changes, state, trouble } from "./state.js";
-import { stop } from "./turns.js";
+import { log, stop } from "./turns.js";
 
 async function consent() {
   const standing = await get("/v1/users/me");
@@ -20,6 +20,16 @@ async function leave() {
   location.assign("/");
 }
 
+/** The place that the address names (`?persona=&conversation=&message=`), or where they were last. */
+async function arrive() {
+  const asked = new URLSearchParams(location.search);
+  const persona = state.personas.find((one) => one.id === asked.get("persona"));
+  history.replaceState(null, "", "/");
+  if (!persona) return choose(lastPersona());
+  await choose(persona, { id: asked.get("conversation") });
+  log.find(asked.get("message"));
+}
+
 async function start() {
   listen();
   $("stop").addEventListener("click", stop);
@@ -30,7 +40,7 @@ async function start() {
   try {
     await consent();
     state.personas = await get("/v1/personas");
-    if (state.personas.length) await choose(lastPersona());
+    if (state.personas.length) await arrive();
     else trouble("There is no persona yet. Add one, then open this page again.");
   } catch (error) {
     trouble(sentence(error));

@@ -2,7 +2,7 @@
 
 import { get, post, sentence } from "./api.js";
 import { $, action, h } from "./dom.js";
-import { closable } from "./drawer.js";
+import { closable } from "./dom.js";
 import { changes, toast, trouble } from "./state.js";
 
 /** Show "2 of 3" under the newest exchange where there is something to swipe between. */

@@ -46,6 +46,13 @@ export function avatar(persona, size = "") {
   return h("span", { class: `avatar ${size} ${hue(persona.id)}`, "aria-hidden": "true" }, persona.name.slice(0, 1));
 }
 
+/** Close a dialog by its button or by a press beside it. */
+export function closable(dialog) {
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+  });
+}
+
 /** Say something to a screen reader. */
 export function announce(text) {
   $("announce").textContent = text;

@@ -1,15 +1,9 @@
 // The panel at the side: one dialog that other parts fill.
 
-import { $ } from "./dom.js";
+import { $, closable } from "./dom.js";
 
 const drawer = $("drawer");
 
-/** Close a dialog by its button or by a press beside it. */
-export function closable(dialog) {
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
-  });
-}
 closable(drawer);
 
 /** Open the drawer; returns a function that fills its body. */

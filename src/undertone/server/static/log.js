@@ -37,6 +37,7 @@ export class Log {
         reply.done({ text: message.text, turn: message.turn }, { settled: true });
         if (reminders.has(message.id)) reply.element.querySelector(".message-foot").replaceWith(origin());
       }
+      (message.role === "user" ? mine : reply.element).dataset.message = message.id;
     }
     this.#latest();
     this.toEnd();
@@ -47,6 +48,15 @@ export class Log {
   cutFrom(item) {
     while (item.nextSibling) item.nextSibling.remove();
     item.remove();
+  }
+
+  /** Turn to one message, as a memory's link does. */
+  find(id) {
+    const item = id && this.#list.querySelector(`[data-message="${CSS.escape(id)}"]`);
+    if (!item) return;
+    this.#pinned = false;
+    item.classList.add("found");
+    item.scrollIntoView({ block: "center" });
   }
 
   /** The person's message. */

@@ -1,8 +1,7 @@
 // Report a reply: one question, then a short thank-you.
 
 import { post, sentence } from "./api.js";
-import { $ } from "./dom.js";
-import { closable } from "./drawer.js";
+import { $, closable } from "./dom.js";
 import { toast, trouble } from "./state.js";
 
 const dialog = $("report");

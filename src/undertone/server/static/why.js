@@ -3,6 +3,7 @@
 import { get, sentence } from "./api.js";
 import { h, svg } from "./dom.js";
 import { open } from "./drawer.js";
+import { sent } from "./sent.js";
 import { capital, typeWords } from "./words.js";
 
 const READINGS = {
@@ -38,7 +39,7 @@ function explain(found) {
     section("How it was spoken", strategy(found, why)),
     section("What was read", readings(why)),
     section("What was remembered", memories(found)),
-    why.context && section("What the model was given", context(why.context)),
+    why.context && section("What the model was given", context(why.context), sent(found.turn, PARTS)),
     footer(found, why),
   ];
 }
