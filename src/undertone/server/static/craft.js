@@ -1,8 +1,7 @@
 // Conversation craft on the page: swipe between replies and wordings, change one's own words, suggest a better reply.
 
 import { get, post, sentence } from "./api.js";
-import { $, action, h } from "./dom.js";
-import { closable } from "./dom.js";
+import { $, action, closable, h } from "./dom.js";
 import { changes, toast, trouble } from "./state.js";
 
 /** Show "2 of 3" under the newest exchange where there is something to swipe between. */

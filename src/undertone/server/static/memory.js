@@ -52,7 +52,7 @@ function validity(memory) {
 }
 
 function actions(item, memory, host, more) {
-  const toggle = action("more", "More", () => {
+  const toggle = action("details", "More", () => {
     more.hidden = !more.hidden;
     toggle.setAttribute("aria-expanded", String(!more.hidden));
     if (!more.hidden && !more.childElementCount) more.replaceChildren(...details(item, memory, host));
