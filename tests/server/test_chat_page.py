@@ -227,15 +227,17 @@ async def test_what_is_remembered_is_corrected_and_forgotten(page: Page, model: 
     await say(page, "My sister is called Ana.")
     await replied(page, "I will remember.")
     await page.click("#open-memories")
-    rows = page.locator(".memories li")
+    rows = page.locator("li.memory")
     await expect(rows).to_have_count(1)
     await rows.locator("[aria-label=Correct]").click()
     await rows.locator("textarea").fill("My sister is called Anna.")
     await rows.locator("text=Save").click()
     await expect(rows).to_contain_text("My sister is called Anna.")
     await rows.locator("[aria-label=Forget]").click()
-    await rows.locator("text=Forget for good").click()
+    await rows.locator(".button.danger").click()
     await expect(rows).to_have_count(0)
+    await page.click("#drawer .toast .action")
+    await expect(rows).to_contain_text("My sister is called Anna.")
 
 
 async def test_personas_and_conversations_are_kept_apart(page: Page, model: Told) -> None:

@@ -367,3 +367,27 @@ async def test_nobody_takes_back_or_merges_what_is_anothers(house: House) -> Non
     assert (await house.client.get(path(bert, mine, "history"))).status_code == 404
     assert (await house.client.post(path(bert, mine, "forget"))).status_code == 404
     assert UUID(mine)
+
+
+async def test_a_memory_that_went_into_a_request_counts_as_used(house: House, model: Scripted) -> None:
+    anna = house.person()
+    await anna.say("My cat is called Figaro.")
+    await recalled(house, anna, "What is my cat called?")
+    (turn,) = await anna.get(path(anna), q="Figaro")
+    assert turn["use_count"] == 1
+    assert turn["last_used_at"] > turn["created_at"]
+
+
+async def test_operators_see_it_with_an_admin_key_and_each_look_is_an_event(house: House) -> None:
+    anna = house.person()
+    fact = await keep(house, anna, "I like rye bread")
+    address = f"/v1/admin/users/{anna.name}/memories"
+    headers = await house.key(scopes={"admin"})
+    seen = await house.client.get(address, headers=headers)
+    assert seen.json() == await anna.get(path(anna))
+    assert (await house.client.get(f"{address}/{fact}/history", headers=headers)).status_code == 200
+    browser = await house.token_of(anna)
+    assert (await house.client.get(address, headers=browser.headers)).status_code == 403
+    assert (await house.client.get("/v1/admin/users/nobody-yet/memories", headers=headers)).status_code == 404
+    exported = (await anna.get(f"/v1/users/{anna.name}/export"))["tables"]["events"]
+    assert [e["data"]["memories"] for e in exported if e["kind"] == "MemoriesInspected"] == [1, 1]

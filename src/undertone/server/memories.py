@@ -214,7 +214,7 @@ async def undo(user: str, request: Request, who: ForMemory, wanted: Undoing | No
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         _, now = await guardrails.load_care(conn, person.user_id)
-        asked = wanted or Undoing()
+        asked = wanted or Undoing(change=None, memory=None)
         change = await memory.undo(conn, person.user_id, change_id=asked.change, memory_id=asked.memory, now=now)
         held = [
             await memory.find_held(conn, person.user_id, memory.Search(state="all"), limit=1, id=id)
