@@ -90,8 +90,8 @@ class _Neighbourhood:
             for places, weight in enumerate(NEIGHBOURS, 1)
         ]
         self._total = _float32(1.0 + self._around(np.ones(len(stream), dtype=np.float32)))
-        starts = np.flatnonzero(np.diff(stream.conversation, prepend=stream.conversation[:1] + 1))
-        self._sizes = np.diff(starts, append=len(stream))
+        self._starts = np.flatnonzero(np.diff(stream.conversation, prepend=stream.conversation[:1] + 1))
+        self._sizes = np.diff(self._starts, append=len(stream))
 
     def sum(self, values: Floats) -> Floats:
         """Each value and its neighbours', long ones scaled down, as far as the message needs them."""
@@ -102,12 +102,20 @@ class _Neighbourhood:
         return _float32((values + self._around(values)) / self._total)
 
     def conversation_prior(self, values: Floats) -> Floats:
-        """The mean of the three best values of each message's conversation."""
-        label = np.repeat(np.arange(len(self._sizes)), self._sizes)
-        ordered = values[np.lexsort((-values, label))]
-        start = np.cumsum(self._sizes) - self._sizes
-        best = np.stack([ordered[start + np.minimum(place, self._sizes - 1)] for place in range(3)])
-        return np.repeat(best.mean(axis=0), self._sizes).astype(np.float32)
+        """The mean of the three best values of each message's conversation; a shorter one repeats its last."""
+        left = values.copy()
+        total, missing = np.zeros(len(self._sizes)), np.full(len(self._sizes), 3)
+        last = np.zeros(len(self._sizes))
+        for _ in range(3):
+            best = np.maximum.reduceat(left, self._starts)
+            equal = left == np.repeat(best, self._sizes)
+            some = np.isfinite(best)
+            last = np.where(some, best, last)
+            taken = np.where(some, np.minimum(np.add.reduceat(equal, self._starts, dtype=np.int64), missing), 0)
+            total += taken * last
+            missing -= taken
+            left[equal] = -np.inf
+        return _float32(np.repeat((total + missing * last) / 3, self._sizes))
 
     def _around(self, values: Floats) -> Floats:
         around = np.zeros_like(values)
@@ -123,9 +131,14 @@ def _bm25(stream: Stream, stems: tuple[str, ...], near: _Neighbourhood) -> tuple
     own_norm = K1 * (1 - B + B * near.length / max(float(near.length.mean()), 1.0))
     length = near.sum(near.length)
     around_norm = K1 * (1 - B + B * length / max(float(length.mean()), 1.0))
-    for stem in terms.hash_stems(stems):
-        hits = stream.stems == stem
-        if not hits.any():
+    asked = terms.hash_stems(stems)
+    low = np.zeros(1 << 16, dtype=np.bool_)  # one pass over all stems; few others share their low bits
+    low[asked & 0xFFFF] = True
+    candidates = np.flatnonzero(low[stream.stems & 0xFFFF])
+    found = stream.stems[candidates]
+    for stem in asked:
+        hits = candidates[found == stem]
+        if not len(hits):
             continue
         frequency = np.zeros(len(stream), dtype=np.float32)
         frequency[near.owner[hits]] = stream.counts[hits]

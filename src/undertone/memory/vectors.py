@@ -68,18 +68,21 @@ def pack_codes(vectors: Vectors) -> bytes:
 
 
 def similarities(packed: bytes, query: Vector) -> Vector:
-    """Cosines, nearly, of packed rows with a unit vector of shape (d,): shape (n,), float32."""
+    """Cosines, nearly, of packed rows with a unit vector of shape (d,): shape (n,), float32.
+
+    Each byte stands for four components, so what it adds to the sum is looked up among 256 numbers, a table for each
+    of the d / 4 places (the asymmetric distance of Jegou et al. 2011); a third of the time of unpacking.
+    """
     codes = np.frombuffer(packed, dtype=np.uint8).reshape(-1, len(query) // 4)
-    components = _UNPACKED[codes].view(np.int8).reshape(-1, len(query))
-    scaled: Vector = (query / (_STEPS * len(query) ** 0.5)).astype(np.float32)
-    return components.astype(np.float32) @ scaled
+    fours = query.reshape(-1, 4) / len(query) ** 0.5
+    table = (fours @ _LEVELS[_FOURS].T).astype(np.float32)
+    places = (np.arange(len(table)) * 256).astype(np.uint16 if len(table) <= 256 else np.uint32)
+    found: Vector = np.take(table.ravel(), codes + places).sum(axis=1)
+    return found
 
 
 _EDGES = (-0.9816, 0.0, 0.9816)
-_STEPS = 6.62
-"""Integer steps to one standard deviation: the levels +-0.4528 and +-1.510 become +-3 and +-10."""
-_UNPACKED = (
-    np.array([-10, -3, 3, 10], dtype=np.int8)[np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3]
-    .view(np.uint32)
-    .reshape(256)
-)
+_LEVELS = np.array([-1.510, -0.4532, 0.4532, 1.510], dtype=np.float32)
+"""What the four codes stand for, in standard deviations."""
+_FOURS = np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3
+"""The four codes in each byte, shape (256, 4)."""
