@@ -14,7 +14,7 @@ from typing import Literal
 
 from undertone.memory import terms
 from undertone.memory.index.stream import name_speaker
-from undertone.memory.times import Span, spans
+from undertone.memory.times import Anchor, Span, anchor, spans
 
 _WORD = re.compile(r"([^\W\d_]+)(?:['’]s)?")
 _ABOUT_ME = re.compile(r"\b(?:i|my|me|mine|myself)\b", re.IGNORECASE)
@@ -39,6 +39,8 @@ class Query:
     role: Literal["user", "assistant"] | None
     """Whose words it asks for, when no speaker is named."""
     times: tuple[Span, ...]
+    anchor: Anchor | None
+    """An event of the person's own that a time leans on; `retrieval` looks for it."""
     nameless: str
     """The text without speakers' names; what to embed, since speakers seldom say their own names."""
 
@@ -68,5 +70,6 @@ def read_query(text: str, speakers: Collection[int], now: datetime) -> Query:
         speaker=next(iter(named)) if len(named) == 1 and not me and not you else 0,
         role="user" if me and not named else "assistant" if you and not me and not named else None,
         times=tuple(spans(text, now)),
+        anchor=anchor(text),
         nameless=nameless,
     )

@@ -19,6 +19,7 @@ from undertone.memory.index.stream import name_conversation
 from undertone.memory.inspection_store import personas_of
 from undertone.memory.query import Query, read_query
 from undertone.memory.ranking import Ranked, rank
+from undertone.memory.times import Anchor, anchored
 from undertone.resources import Connection
 from undertone.types import Memory, Vector
 
@@ -28,6 +29,8 @@ MOST = 50
 MEANING_FLOOR = 0.2
 """A cosine below this is chance for the built-in embedder; a turn needs this much or a word in common."""
 CHARACTERS_PER_TOKEN = 4
+ALIKE = 0.8
+"""Share of stems in common (Jaccard) from which a second message adds nothing to the first."""
 TOKENS_AROUND = 12
 """For the date and the quotation marks that a prompt puts round a memory."""
 
@@ -84,6 +87,8 @@ async def recall(
     query = read_query(text, set(np.unique(stream.speaker).tolist()) - {0}, now)
     if vector is not None and embed is not None and query.nameless != text:
         vector = (await embed.embed([query.nameless]))[0]
+    if query.anchor is not None:
+        query = await _with_anchor(conn, user_id, persona_id, stream, query, query.anchor, now)
     ranked = rank(stream, query, vector, now)
     allowed = (ranked.near_words > 0) | (ranked.cosine >= MEANING_FLOOR)
     if exclude_conversation_after is not None:
@@ -95,22 +100,59 @@ async def recall(
     candidates = np.flatnonzero(allowed)
     best = candidates[np.argsort(-ranked.score[candidates], kind="stable")][: wanted + len(exclude_ids) + wanted // 2]
     rows = await read_rows(conn, user_id, persona_id, stream.seq[best].tolist())
+    return _chosen(best.tolist(), rows, set(exclude_ids), stream, query, ranked, wanted, budget_tokens)
+
+
+def _chosen(
+    best: list[int],
+    rows: dict[int, Row],
+    excluded: set[UUID],
+    stream: Stream,
+    query: Query,
+    ranked: Ranked,
+    wanted: int,
+    budget_tokens: int | None,
+) -> list[Memory]:
+    """The first `wanted` that fit the budget and say something new; a shorter one may fit where a long did not."""
     found: list[Memory] = []
     seen: set[str] = set()
+    chosen: list[frozenset[int]] = []
     spent = 0
-    for place in best.tolist():
-        row = rows.get(int(stream.seq[place]))
-        if row is None or row.id in exclude_ids or (same := " ".join(row.text.casefold().split())) in seen:
-            continue
-        spent += len(row.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
-        if len(found) == wanted or (budget_tokens is not None and spent > budget_tokens):
+    for place in best:
+        if len(found) == wanted:
             break
+        row = rows.get(int(stream.seq[place]))
+        if row is None or row.id in excluded or (same := " ".join(row.text.casefold().split())) in seen:
+            continue
+        cost = len(row.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
+        stems = stream.stems_of(place)
+        if (budget_tokens is not None and spent + cost > budget_tokens) or any(_alike(stems, o) for o in chosen):
+            continue
+        spent += cost
         seen.add(same)
+        chosen.append(stems)
         why = _why(place, row, stream, query, ranked)
         found.append(
             Memory(row.id, "turn", row.text, row.role, row.created_at, float(ranked.score[place]), why, (row.id,))
         )
     return found
+
+
+async def _with_anchor(
+    conn: Connection, user_id: UUID, persona_id: str, stream: Stream, query: Query, anchor: Anchor, now: datetime
+) -> Query:
+    """The query with the span that an event of the person's own gives it; as it was when they never spoke of one."""
+    told = rank(stream, read_query(anchor.event, (), now), None, now).own_words * stream.user
+    place = int(told.argmax())
+    if told[place] <= 0:
+        return query
+    row = (await read_rows(conn, user_id, persona_id, [int(stream.seq[place])])).get(int(stream.seq[place]))
+    return query if row is None else replace(query, times=(anchored(anchor, row.text, row.created_at), *query.times))
+
+
+def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    """Nearly the same words: a retold sentence, a greeting said daily."""
+    return len(one & other) >= ALIKE * max(3, len(one | other))
 
 
 def _best(found: list[Memory], k: int | None, budget_tokens: int | None) -> list[Memory]:

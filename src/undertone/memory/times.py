@@ -2,8 +2,8 @@
 
     spans("What did we do last spring?", now)     # [Span(1 March, 1 June, "last spring")]
 
-Reads English and the Gregorian calendar, northern seasons, weeks from Monday; works in the time zone of `now`. Does not
-know "the day before my exam": that takes the exam's date first.
+Reads English and the Gregorian calendar, northern seasons, weeks from Monday; works in the time zone of `now`. "The day
+before my exam" is an `Anchor`: recall finds where the exam was spoken of, and `anchored` makes a span of it.
 """
 
 import re
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 MONTHS = (
     "january february march april may june july august september october november december".split()  # noqa: SIM905
 )
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+DAYS: tuple[str, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in MONTHS)
@@ -38,6 +38,26 @@ _IN_SEASON = re.compile(r"\bin\s+(?:the\s+)?(?P<season>" + "|".join(SEASONS) + r
 _DAY_WORD = re.compile(r"\b(?P<word>today|yesterday|tonight|this morning|the day before yesterday)\b", re.IGNORECASE)
 
 
+_ANCHORED = re.compile(
+    r"\b(?:(?P<unit>day|night|evening|morning|week)s?\s+)?(?P<side>before|after)\s+(?:my|our|the|his|her|their)\s+"
+    r"(?P<event>[^\W\d_]+(?:\s+[^\W\d_]+)?)",
+    re.IGNORECASE,
+)
+_WEEKDAY = re.compile(r"\b(?:on|this|next|until|till)\s+(?P<day>" + "|".join(DAYS) + r")\b", re.IGNORECASE)
+_SOON = re.compile(r"\b(?P<word>tomorrow|today|tonight|yesterday)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A time named by an event of the person's own: so many days from it."""
+
+    event: str
+    first: int
+    """Days from the event's day to the span's first and last day; negative is before."""
+    last: int
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """From `start` up to, not including, `end`; `words` as they were said."""
@@ -57,6 +77,30 @@ def spans(text: str, now: datetime) -> list[Span]:
         taken.append(match.span())
         found.append(Span(start, end, match.group().strip()))
     return found
+
+
+def anchor(text: str) -> Anchor | None:
+    """The event whose time a text leans on: "the day before my exam"; None for none, or for one without a unit."""
+    match = _ANCHORED.search(text)
+    if match is None or not match["unit"]:
+        return None
+    reach = 7 if match["unit"].lower() == "week" else 1
+    before = match["side"].lower() == "before"
+    return Anchor(match["event"], -reach if before else 1, -1 if before else reach, match.group())
+
+
+def anchored(found: Anchor, told: str, said_on: datetime) -> Span:
+    """The span, where `told`, said on `said_on`, tells when the event was or would be; that very day else."""
+    midnight = said_on.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = timedelta(days=1)
+    at = midnight
+    if soon := _SOON.search(told):
+        at += {"tomorrow": 1, "yesterday": -1}.get(soon["word"].lower(), 0) * day
+    elif weekday := _WEEKDAY.search(told):
+        at += ((DAYS.index(weekday["day"].lower()) - midnight.weekday()) % 7 or 7) * day
+    elif dated := next(_dates(told, said_on + 180 * day), None):  # half a year ahead is still to come
+        at = dated[1]
+    return Span(at + found.first * day, at + (found.last + 1) * day, found.words)
 
 
 def _dates(text: str, now: datetime) -> Iterator[tuple[re.Match[str], datetime, datetime]]:

@@ -91,3 +91,8 @@ class Stream:
 
     def __len__(self) -> int:
         return len(self.seq)
+
+    def stems_of(self, place: int) -> frozenset[int]:
+        """The hashes of one message's distinct stems."""
+        end = int(self.term_counts[: place + 1].sum())
+        return frozenset(self.stems[end - int(self.term_counts[place]) : end].tolist())
