@@ -135,7 +135,7 @@ async def test_the_newest_pages_are_read_up_to_so_many_bytes(conn: Connection) -
 
 
 async def test_the_beginning_stands_still_while_a_conversation_grows(conn: Connection) -> None:
-    """Earlier conversations far beyond the window, then forty turns: the block above them changes at most twice."""
+    """Earlier conversations far beyond the window, then forty turns: the block above them changes thrice at most."""
     anna = uuid4()
     for day in range(20):
         await talk(conn, anna, day, ["tea and sea " * 40 for _ in range(40)])
@@ -151,7 +151,7 @@ async def test_the_beginning_stands_still_while_a_conversation_grows(conn: Conne
         assert any(line.startswith("earlier: ") for line in plan.left_out)
         await say(conn, said, "assistant")
         said = await say(conn, said, "user")
-    assert sum(one != other for one, other in pairwise(heads)) <= 2
+    assert sum(one != other for one, other in pairwise(heads)) <= 3
 
 
 async def test_of_an_endless_conversation_the_older_part_comes_in_pages(conn: Connection) -> None:

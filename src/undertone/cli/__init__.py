@@ -19,6 +19,7 @@ def build() -> typer.Typer:
         doctor,
         evaluate,
         evaluate_memory,
+        imports,
         keys,
         person,
         profile,
@@ -45,6 +46,7 @@ def build() -> typer.Typer:
     app.command("demo")(demo.demo)
     app.command("report")(report.report)
     app.add_typer(person.export, name="export")
+    app.add_typer(imports.app, name="import")
     app.add_typer(keys.app, name="keys")
     app.add_typer(profile.app, name="profile")
     evaluate.app.command("memory")(evaluate_memory.evaluate_memory)

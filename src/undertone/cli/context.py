@@ -173,7 +173,7 @@ def _print(console: Console, user: str, drafted: _Drafted, result: dict[str, Any
     table.add_column("part", footer="the whole prompt")
     table.add_column("holds", justify="right")
     table.add_column("tokens", justify="right", footer=f"{result['tokens']:,}")
-    table.add_column("at most", justify="right", style="dim")
+    table.add_column("budget", justify="right", style="dim")
     table.add_column("share", justify="right", footer="100.0%")
     table.add_column("", width=20, no_wrap=True)
     for part in result["parts"]:

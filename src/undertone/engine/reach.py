@@ -25,8 +25,8 @@ WIDE_CHUNKS = (256, 128, 64)
 """Messages evicted at once, where that costs at most an eighth of the history ..."""
 CHUNKS = (32, 16, 8, 4, 2)
 """... or as many as half of it allows: the prefix changes once in sixteen turns at best."""
-RESERVES = (0.25, 0.5)
-"""Shares of the history kept free for this conversation: the pages before it give way in these two steps only."""
+RESERVES = (0.05, 0.25, 0.5)
+"""Shares of the history kept free for this conversation: the pages before it give way in these steps only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from undertone.memory.held_store import (
     texts,
     without_vector,
 )
+from undertone.memory.imports_store import imported, mark_imported, reopen
 from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
 from undertone.memory.pages_store import Page, read_pages
 from undertone.memory.past_store import as_of, said_at, with_forgotten
@@ -74,11 +75,13 @@ __all__ = [
     "get_message",
     "hide",
     "history",
+    "imported",
     "keep",
     "keep_told",
     "kept",
     "last_said",
     "list_conversations",
+    "mark_imported",
     "mark_used",
     "merge",
     "moments",
@@ -88,6 +91,7 @@ __all__ = [
     "recall",
     "recent_user_turns",
     "remembered",
+    "reopen",
     "rewrite",
     "said",
     "said_at",

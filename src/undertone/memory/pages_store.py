@@ -54,27 +54,31 @@ async def read_pages(
                 where user_id = %(user)s and conversation_id = %(conversation)s and position >= %(before)s and active
                 order by position limit 1
             )) as seq
-        ), said as (
-            select seq, (seq - 1) / %(page)s as page, conversation_id, created_at,
-                case role when 'user' then 'They: ' else 'You: ' end || translate(text, E'\n\r', '  ') as line
-            from messages
-            where user_id = %(user)s and persona_id = %(persona)s and active and not quarantined
-              and seq < (select seq from edge)
-              and seq >= coalesce(%(first)s::integer, (select seq from edge) - %(rows)s)
-        ), dated as (
-            select seq, page, line, case
-                when lag(conversation_id) over (partition by page order by seq) is distinct from conversation_id
-                then to_char(created_at at time zone 'UTC', '"["DD Mon YYYY"]"') || E'\n' else '' end as date
-            from said
         ), pages as (
-            select page, min(seq) as first_seq, max(seq) as last_seq, count(*)::integer as messages,
-                string_agg(date || line, E'\n' order by seq) as text
-            from dated group by page
+            select number, page.*, octet_length(page.text) as size
+            from edge
+            cross join generate_series(
+                greatest(0, coalesce(%(first)s::integer - 1, edge.seq - %(rows)s) / %(page)s), (edge.seq - 2) / %(page)s
+            ) as number
+            cross join lateral (
+                select min(seq) as first_seq, max(seq) as last_seq, count(*)::integer as messages,
+                    string_agg(date || line, E'\n' order by seq) as text
+                from (
+                    select seq,
+                        case role when 'user' then 'They: ' else 'You: ' end || replace(text, E'\n', ' ') as line,
+                        case when lag(conversation_id) over (order by seq) is distinct from conversation_id
+                            then to_char(created_at at time zone 'UTC', '"["DD Mon YYYY"]"') || E'\n' else ''
+                        end as date
+                    from messages
+                    where user_id = %(user)s and persona_id = %(persona)s and active and not quarantined
+                      and seq > number * %(page)s and seq <= least((number + 1) * %(page)s, edge.seq - 1)
+                ) as said
+            ) as page
+            where page.messages > 0
         ), sized as (
-            select *, octet_length(text) as size, sum(octet_length(text) + 1) over (order by page desc) as so_far
-            from pages
+            select *, sum(size + 1) over (order by number desc) as so_far from pages
         )
-        select page, first_seq, last_seq, messages, text, size from sized where so_far <= %(bytes)s order by page
+        select number, first_seq, last_seq, messages, text, size from sized where so_far <= %(bytes)s order by number
         """,
         {
             "user": user_id,

@@ -1,1 +1,1 @@
-"""What operators do beside serving: the demo data. Called by the command line only."""
+"""What operators do beside serving: the demo data, bringing a past in. Called by the command line only."""
