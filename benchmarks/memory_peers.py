@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/memory_peers.py [--quick]       # LoCoMo 6-10 and three BEAM chats; --quick: one chat
 
 Same texts, same MiniLM vectors (made once, in no figure), same machine, turn level. One message is written at a time;
-`write_ms` is the mean, `bytes_per_message` what lies on disk after the last one. Undertone writes through its public
+`write_ms` is the median for Undertone and the mean for the peers, `bytes_per_message` what lies on disk after the last
+one. Undertone writes through its public
 path into PostgreSQL and recalls with shipped defaults; the others run in this machine's own process, without a server.
 """
 
