@@ -6,7 +6,8 @@
 Bytes in, data out. Whatever stands in a card is somebody else's words: nothing is run, fetched or unpacked to disk.
 """
 
-from undertone.cards.card import Card, Container, read, write
+from undertone.cards import strict_json
+from undertone.cards.card import CONTAINERS, Card, Container, read, write
 from undertone.cards.lorebook import Fired, trigger
 
-__all__ = ["Card", "Container", "Fired", "read", "trigger", "write"]
+__all__ = ["CONTAINERS", "Card", "Container", "Fired", "read", "strict_json", "trigger", "write"]

@@ -22,6 +22,7 @@ def build() -> typer.Typer:
         imports,
         keys,
         person,
+        personas,
         profile,
         report,
         serve,
@@ -45,8 +46,11 @@ def build() -> typer.Typer:
     app.command("erase")(person.erase)
     app.command("demo")(demo.demo)
     app.command("report")(report.report)
+    person.export.command("card")(personas.export_card)
     app.add_typer(person.export, name="export")
+    imports.app.command("card")(personas.import_card)
     app.add_typer(imports.app, name="import")
+    app.add_typer(personas.app, name="personas")
     app.add_typer(keys.app, name="keys")
     app.add_typer(profile.app, name="profile")
     evaluate.app.command("memory")(evaluate_memory.evaluate_memory)

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from undertone.engine import reach
+from undertone.cards import Fired
+from undertone.engine import lore, reach
 from undertone.engine.budgets import BYTES_PER_TOKEN, MESSAGE_OVERHEAD, budgets, count
+from undertone.engine.lore import NOTHING_FIRED
 from undertone.engine.personas import Persona
-from undertone.engine.pieces import cut, defuse, fit, listed
+from undertone.engine.pieces import as_text, cut, defuse, fit, listed
 from undertone.engine.strategies import Flirtation, Strategy, prompt
 from undertone.guardrails.care import Duties
 from undertone.llm.protocol import ChatMessage, ChatRequest
@@ -66,6 +68,8 @@ class Ingredients:
     """What is known of the person, a line each; fixed while a conversation lasts."""
     summaries: Sequence[str] = ()
     """Earlier conversations in short, newest last; fixed while a conversation lasts."""
+    lorebook: Fired = NOTHING_FIRED
+    """What the persona's lorebook has to say on what was said lately."""
     platform_note: str = ""
     reminder: str = ""
     """What the engine does about a reminder they asked for, so that no model promises another."""
@@ -201,7 +205,7 @@ def assemble(given: Ingredients, window: int, framed: Frame | None = None) -> Pl
     """Lay out one request of at most `window` tokens, reply included. `framed`: the frame of the same, made before."""
     set_up = framed or frame(given, window)
     limits, ratio = budgets(window), given.bytes_per_token
-    left_out = list(set_up.left_out)
+    left_out = [*set_up.left_out, *given.lorebook.left_out]
     notes_tokens = count(f"{_notes(given, ())}\n\n", ratio) + MESSAGE_OVERHEAD
     # Notes beyond their budget take from what a short message left, then from the memories, history and the words.
     slack = max(0, limits["message"] - set_up.tokens["message"])
@@ -278,9 +282,9 @@ def _rules(given: Ingredients, budget: int, left_out: list[str]) -> str:
     left = budget - count(f"{rules}{reference}{title}{PLATFORM}\n\n\n\n\n\n\n\n\n\n", ratio)
     boundaries, spent = fit("boundaries", BOUNDARIES, persona.boundaries, left, ratio, left_out)
     note = cut("platform note", given.platform_note, left - spent, ratio, left_out)
-    voice = cut("voice", persona.voice, left - spent - count(note, ratio), ratio, left_out)
+    voice = cut("voice", as_text(defuse(persona.voice)), left - spent - count(note, ratio), ratio, left_out)
     left -= spent + count(note, ratio) + count(voice, ratio)
-    lore, _ = fit("lore", LORE, persona.lore, left, ratio, left_out)
+    lore, _ = fit("lore", LORE, [as_text(line) for line in persona.background], left, ratio, left_out)
     parts = (rules, title + voice, listed(BOUNDARIES, boundaries), listed(LORE, lore), note and PLATFORM + note)
     return "\n\n".join(filter(None, (*parts, reference)))
 
@@ -291,6 +295,7 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
     if memories:
         lines.append(RECALLED)
         lines += [_memory_line(memory) for memory in memories]
+    lines += lore.lines(given.lorebook, given.persona.name)
     if given.duties.follow_up and given.duties.fresh:
         lines.append("They spoke of a crisis lately. Ask kindly how they are now; nothing romantic, nothing for sale.")
     elif given.duties.romance_paused:

@@ -5,10 +5,12 @@
 What did not fit is said in `left_out`. Pure; knows no budget and no order of parts.
 """
 
+import re
 from collections.abc import Sequence
 
 from undertone.engine.budgets import count
 
+_HEADING = re.compile(r"^[ \t]*#+[ \t]+", re.MULTILINE)
 CUT = "\n[...]\n"
 _OURS = ("notes", "earlier")
 """The tags of blocks that we write ourselves."""
@@ -21,6 +23,11 @@ def defuse(text: str) -> str:
     for tag in _OURS:
         text = text.replace(f"<{tag}>", f"({tag})").replace(f"</{tag}>", f"(/{tag})")
     return text
+
+
+def as_text(text: str) -> str:
+    """A character's text without lines that pose as the request's own headings."""
+    return _HEADING.sub("", text) if "#" in text else text
 
 
 def listed(title: str, lines: Sequence[str]) -> str:

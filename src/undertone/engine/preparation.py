@@ -14,7 +14,7 @@ from uuid import UUID
 
 from undertone import memory, signals
 from undertone.db import transaction
-from undertone.engine import asides, budgets, context, greetings, policy, reach, sent, store
+from undertone.engine import asides, budgets, context, greetings, lore, policy, reach, sent, store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
 from undertone.engine.personas import Persona
 from undertone.engine.strategies import CATALOGUE, DEFAULT
@@ -68,6 +68,7 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         strategy=choice.strategy,
         flirtation=choice.flirtation,
         memories=read.recalled,
+        lorebook=lore.fire(begun.persona, before, begun.message.text, read.window, read.given.bytes_per_token),
         reminder=_reminder_note(read.aside, begun),
         away=greetings.in_words(read.gap),
     )

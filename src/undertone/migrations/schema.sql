@@ -295,12 +295,41 @@ CREATE TABLE outcomes (
     CONSTRAINT outcomes_value_check CHECK ((value >= (0)::numeric))
 );
 
+CREATE TABLE persona_consents (
+    id bigint NOT NULL,
+    persona_id text NOT NULL,
+    real_person text NOT NULL,
+    covers text[] NOT NULL,
+    statement text NOT NULL,
+    recorded_by text NOT NULL,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    withdrawn_at timestamp with time zone
+);
+
+ALTER TABLE persona_consents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME persona_consents_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE persona_files (
+    persona_id text NOT NULL,
+    version integer NOT NULL,
+    source bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE personas (
     persona_id text NOT NULL,
     version integer NOT NULL,
     active boolean NOT NULL,
     card jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    author text DEFAULT ''::text NOT NULL,
+    note text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE preferences (
@@ -600,6 +629,12 @@ ALTER TABLE ONLY offers
 ALTER TABLE ONLY outcomes
     ADD CONSTRAINT outcomes_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY persona_consents
+    ADD CONSTRAINT persona_consents_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY persona_files
+    ADD CONSTRAINT persona_files_pkey PRIMARY KEY (persona_id, version);
+
 ALTER TABLE ONLY personas
     ADD CONSTRAINT personas_pkey PRIMARY KEY (persona_id, version);
 
@@ -702,6 +737,8 @@ CREATE INDEX outcomes_by_time ON outcomes USING btree (at);
 
 CREATE INDEX outcomes_by_writer ON outcomes USING btree (written_by);
 
+CREATE INDEX persona_consents_standing ON persona_consents USING btree (persona_id) WHERE (withdrawn_at IS NULL);
+
 CREATE UNIQUE INDEX personas_active ON personas USING btree (persona_id) WHERE active;
 
 CREATE INDEX reminders_delivered ON reminders USING btree (delivered_at) WHERE (state = 'delivered'::text);
@@ -729,6 +766,9 @@ ALTER TABLE ONLY age_assertions
 
 ALTER TABLE ONLY consents
     ADD CONSTRAINT consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY persona_files
+    ADD CONSTRAINT persona_files_persona_id_version_fkey FOREIGN KEY (persona_id, version) REFERENCES personas(persona_id, version);
 
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id);

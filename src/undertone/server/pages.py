@@ -11,17 +11,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from undertone import __version__
-from undertone.db import transaction
-from undertone.engine import personas
 from undertone.errors import Forbidden, Unauthenticated
 from undertone.people import Principal
-from undertone.server.auth import anyone, principal, resources_of
+from undertone.server.auth import anyone, principal
 
 router = APIRouter(tags=["pages"])
 
@@ -45,15 +42,6 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-class PersonaShown(BaseModel):
-    """What anybody may know of a persona: who it is, not how it is instructed."""
-
-    id: str
-    name: str
-    tagline: str
-    greeting: str
 
 
 async def visitor(request: Request) -> Principal | None:
@@ -96,13 +84,6 @@ async def static(name: str, request: Request) -> Response:
     response = await _files.get_response(name, request.scope)
     response.headers.update(FILE_HEADERS)
     return response
-
-
-@router.get("/v1/personas", summary="Who there is to talk with")
-async def list_personas(request: Request, _who: Annotated[Principal, Depends(principal("chat"))]) -> list[PersonaShown]:
-    async with transaction(resources_of(request).db) as conn:
-        found = await personas.list_all(conn)
-    return [PersonaShown(id=p.persona_id, name=p.name, tagline=p.tagline, greeting=p.greeting) for p in found]
 
 
 def _page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
