@@ -40,18 +40,15 @@ def main() -> None:
     said.append("Tell me about place 500, the lighthouse and the storm of place 999.")
     print(f"{rounds} rounds, {ENTRIES} entries, {len(files['json']):,} bytes of JSON", file=sys.stderr)
     fired = cards.trigger(book, said, budget=1_500, count=count)
+    few = max(2, rounds // 10)
+    trigger = milliseconds(lambda: cards.trigger(book, said, budget=1_500, count=count), rounds)
     result = {
-        "import_ms": {
-            name: milliseconds(lambda f=file: cards.read(f), rounds // 10 or 1) for name, file in files.items()
-        },
-        "export_ms": {name: milliseconds(lambda f=file: rewrite(f), rounds // 10 or 1) for name, file in files.items()},
+        "import_ms": {name: milliseconds(lambda f=file: cards.read(f), few) for name, file in files.items()},
+        "export_ms": {name: milliseconds(lambda f=file: rewrite(f), few) for name, file in files.items()},
         "entries": ENTRIES,
         "fired": len(fired.entries),
-        "compile_ms": milliseconds(lambda: compiled_anew(book), rounds // 10 or 1),
-        "trigger_us": {
-            key: round(value * 1000)
-            for key, value in milliseconds(lambda: cards.trigger(book, said, budget=1_500, count=count), rounds).items()
-        },
+        "compile_ms": milliseconds(lambda: compiled_anew(book), few),
+        "trigger_us": {key: round(value * 1000) for key, value in trigger.items()},
     }
     print(json.dumps(result))
 

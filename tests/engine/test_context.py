@@ -107,7 +107,7 @@ def test_no_request_outgrows_its_window_and_all_that_is_missing_is_explained(par
     shown = "\n\n".join(m.content for m in (*history, last))
     for missing, part in (
         (len(plan.memories) < len(parts.memories), "memories"),
-        (parts.persona.voice not in system.content, "voice"),
+        (quoted(parts.persona.voice) not in system.content, "voice"),
         (any(f"- {quoted(line)}" not in system.content for line in parts.persona.boundaries), "boundaries"),
         (any(f"- {quoted(line)}" not in system.content for line in parts.persona.lore), "lore"),
         (parts.platform_note not in system.content, "platform note"),

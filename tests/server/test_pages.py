@@ -14,6 +14,7 @@ from undertone.engine import personas
 from undertone.people import identity
 from undertone.resources import Pool
 from undertone.server import pages, problems, tokens
+from undertone.server import personas as personas_api
 
 ROOM = Path(pages.__file__).parent
 OURS = [p for p in sorted((ROOM / "static").iterdir()) if not p.name.startswith("docs.")]
@@ -26,6 +27,7 @@ async def stranger(db: Pool) -> AsyncIterator[httpx.AsyncClient]:
     problems.install(app)
     app.include_router(tokens.router)
     app.include_router(pages.router)
+    app.include_router(personas_api.router)
     app.state.resources, app.state.offline = SimpleNamespace(db=db), True
     async with transaction(db) as conn:
         await personas.load_samples(conn)
@@ -127,7 +129,8 @@ async def test_personas_show_who_they_are_and_not_their_instructions(visitor: ht
     found = (await visitor.get("/v1/personas")).json()
     assert [persona["id"] for persona in found] == ["mira", "theo"]
     for persona in found:
-        assert persona.keys() == {"id", "name", "tagline", "greeting"}
+        assert persona.keys() == {"id", "name", "tagline", "greeting", "ai", "badge"}
+        assert (persona["ai"], persona["badge"]) == (True, "AI")
         assert persona["name"]
 
 

@@ -7,6 +7,7 @@ Keys match whole words; regular expressions run in RE2, whose time grows with th
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -41,6 +42,7 @@ class Entry:
     constant: bool
     case_sensitive: bool
     keys: tuple[str, ...]
+    """Folded already unless the case matters."""
     secondary: tuple[str, ...]
     patterns: tuple[Any, ...]
     """Compiled by RE2; instead of `keys` where the entry uses regular expressions."""
@@ -61,7 +63,7 @@ class _Book:
     token_budget: int | None
     recursive: bool
     by_word: dict[str, tuple[Entry, ...]]
-    """Entries by the first word of a key, folded."""
+    """Entries by the rarest word of a key, folded: a key can only stand where that word does."""
     others: tuple[Entry, ...]
     """Entries that have to be tried each time: patterns, and scripts that are written without spaces."""
     refused: tuple[str, ...] = field(default=())
@@ -114,14 +116,15 @@ def _compiled(book: str) -> _Book:
             entries.append(entry)
     if len(rows) > MOST_ENTRIES:
         refused.append(f"lorebook: {len(rows) - MOST_ENTRIES} entries beyond {MOST_ENTRIES:,}")
+    common = Counter(word for entry in entries for key in entry.keys for word in _words(key))
     by_word: dict[str, list[Entry]] = {}
     others: list[Entry] = []
     for entry in entries:
-        firsts = [_first_word(key) for key in entry.keys]
-        if entry.patterns or "" in firsts:
+        rarest = {min(_words(key), key=lambda word: common[word], default="") for key in entry.keys}
+        if entry.patterns or "" in rarest:
             others.append(entry)
             continue
-        for word in set(firsts):
+        for word in rarest:
             by_word.setdefault(word, []).append(entry)
     return _Book(
         tuple(entries),
@@ -154,8 +157,8 @@ def _entry(number: int, row: Any, refused: list[str]) -> Entry | None:
         _number(entry.get("priority")),
         entry.get("constant") is True or "@@activate" in marks,
         entry.get("case_sensitive") is True,
-        keys,
-        _texts(entry.get("secondary_keys")) if entry.get("selective") is True else (),
+        _folded(keys, entry),
+        _folded(_texts(entry.get("secondary_keys")), entry) if entry.get("selective") is True else (),
         tuple(patterns),
     )
 
@@ -200,7 +203,7 @@ def _fires(entry: Entry, text: str, folded: str) -> bool:
 
 def _stands(key: str, entry: Entry, text: str, folded: str) -> bool:
     """Whether the key stands in the text as whole words; where a script has no spaces, whether it stands there."""
-    where, what = (text, key) if entry.case_sensitive else (folded, key.casefold())
+    where, what = (text if entry.case_sensitive else folded), key
     at = where.find(what)
     while at >= 0:
         end = at + len(what)
@@ -216,15 +219,19 @@ def _glued(letter: str) -> bool:
     return (letter.isalnum() or letter == "_") and letter < "\u0e00"
 
 
-def _first_word(key: str) -> str:
-    """The key's first word, folded; empty where words do not begin at spaces."""
-    found = _WORDS.search(key.casefold())
-    return found.group() if found and all(_glued(letter) for letter in found.group()) else ""
+def _words(key: str) -> list[str]:
+    """The key's words, folded; none where words do not begin and end at spaces."""
+    found = _WORDS.findall(key.casefold())
+    return found if all(_glued(letter) for word in found for letter in word) else []
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     items: list[Any] = value if isinstance(value, list) else []
     return tuple(item.strip() for item in items[:200] if isinstance(item, str) and item.strip() and len(item) <= 1000)
+
+
+def _folded(keys: tuple[str, ...], entry: dict[str, Any]) -> tuple[str, ...]:
+    return keys if entry.get("case_sensitive") is True else tuple(key.casefold() for key in keys)
 
 
 def _number(value: Any) -> float:
