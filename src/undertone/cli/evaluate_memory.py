@@ -25,6 +25,7 @@ def evaluate_memory(
     format: Annotated[str, typer.Option(help="The files' format; locomo is the one there is.")] = "locomo",
     conversations: Annotated[str, typer.Option(help="Which ones, counted from 1: 6-10 or 1,3.")] = "",
     k: Annotated[str, typer.Option(help="How many turns count, several by comma.")] = "5,10,20,50",
+    baselines: Annotated[bool, typer.Option("--baselines", help="Also rank by one leg alone: vector, BM25.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Store chats through the public write path and measure which share of each question's evidence is recalled."""
@@ -37,18 +38,20 @@ def evaluate_memory(
         chats = list(locomo.choose(chats, conversations))
     settings = Settings()
     with database(settings, console.print, migrate=False) as dsn, db.scratch_database(dsn) as scratch:
-        result = asyncio.run(_measure(scratch, settings.data_dir / "models", chats, ks))
+        result = asyncio.run(_measure(scratch, settings.data_dir / "models", chats, ks, baselines))
     if as_json:
         typer.echo(json.dumps(result))
     else:
         _print(Console(), result)
 
 
-async def _measure(dsn: str, models: Path, chats: Sequence[locomo.Chat], ks: Sequence[int]) -> dict[str, Any]:
+async def _measure(
+    dsn: str, models: Path, chats: Sequence[locomo.Chat], ks: Sequence[int], baselines: bool
+) -> dict[str, Any]:
     embedder = default_embedder(models)
     pool = await db.open_pool(dsn)
     try:
-        return await locomo.measure(pool, embedder, chats, ks=ks)
+        return await locomo.measure(pool, embedder, chats, ks=ks, baselines=baselines)
     finally:
         await pool.close()
         embedder.close()
@@ -68,6 +71,8 @@ def _print(console: Console, result: dict[str, Any]) -> None:
     console.print(f"{result['questions']} questions about {result['messages']} messages")
     for k, value in result["recall"].items():
         console.print(f"  recall@{k} {value:.3f}   nDCG@{k} {result['ndcg'][k]:.3f}")
+    for name, figures in result.get("baselines", {}).items():
+        console.print(f"  {name} alone: " + ", ".join(f"recall@{k} {value:.3f}" for k, value in figures.items()))
     for name, value in result["by_category"].items():
         console.print(f"  category {name}: recall@10 {value:.3f}")
     console.print(f"  recall took {result['latency_ms']['p50']} ms (p50), {result['latency_ms']['p95']} ms (p95)")

@@ -25,7 +25,11 @@ from uuid_utils.compat import uuid7
 from undertone.errors import BadInput
 from undertone.llm.protocol import Embedder
 from undertone.memory import store
+from undertone.memory.index import read_stream
+from undertone.memory.query import read_query
+from undertone.memory.ranking import rank
 from undertone.memory.retrieval import recall
+from undertone.memory.vectors import similarities
 from undertone.resources import Connection, Pool
 from undertone.types import Role
 
@@ -131,19 +135,27 @@ class _Tally:
     write_ms: list[float]
 
 
-async def measure(pool: Pool, embedder: Embedder, chats: Sequence[Chat], *, ks: Sequence[int]) -> dict[str, Any]:
+async def measure(
+    pool: Pool, embedder: Embedder, chats: Sequence[Chat], *, ks: Sequence[int], baselines: bool = False
+) -> dict[str, Any]:
     """Store each chat as a person of its own and ask its questions; the figures as the command prints them.
 
+    `baselines` also ranks by one leg alone: the cosine of each message with the question, and BM25 of each message.
     Recall is the share of a question's evidence among the first k turns, nDCG the same with places counted; latencies
     are of `recall` and of `append` alone, embedding not included.
     """
     tally = _Tally(defaultdict(list), defaultdict(list), defaultdict(list), [], [])
+    alone: dict[str, dict[int, list[float]]] = {"vector": defaultdict(list), "bm25": defaultdict(list)}
     async with pool.connection() as conn:
         for chat in chats:
             user_id = uuid7()
             ids = await _ingest(conn, embedder, user_id, chat, tally)
             await _ask(conn, embedder, user_id, chat, ids, tally, ks)
+            if baselines:
+                await _ask_legs(conn, embedder, user_id, chat, list(ids.values()), alone, ks)
+    legs = {name: {str(k): _mean(values) for k, values in found.items()} for name, found in alone.items()}
     return {
+        **({"baselines": legs} if baselines else {}),
         "questions": len(tally.query_ms),
         "messages": len(tally.write_ms),
         "recall": {str(k): _mean(tally.recall[k]) for k in ks},
@@ -198,6 +210,32 @@ async def _ask(
             tally.ndcg[k].append(_gain(hits[:k]) / _gain([True] * min(k, len(question.evidence))))
         at_ten = sum(hits[:10]) / len(question.evidence)
         tally.by_category[question.category].append(at_ten)
+
+
+async def _ask_legs(
+    conn: Connection,
+    embedder: Embedder,
+    user_id: UUID,
+    chat: Chat,
+    ids: Sequence[str],
+    alone: Mapping[str, Mapping[int, list[float]]],
+    ks: Sequence[int],
+) -> None:
+    """Recall of either leg by itself; `ids` are the messages' in the order they were stored."""
+    stream = await read_stream(conn, user_id, _PERSONA)
+    now = chat.sessions[-1][-1].at + timedelta(days=1)
+    vectors = await embedder.embed([question.text for question in chat.questions])
+    for question, vector in zip(chat.questions, vectors, strict=True):
+        query = read_query(question.text, set(np.unique(stream.speaker).tolist()) - {0}, now)
+        scores = {
+            "vector": similarities(stream.vectors, vector),
+            "bm25": rank(stream, query, None, now).own_words,
+        }
+        for name, score in scores.items():
+            order = stream.seq[np.argsort(-score, kind="stable")[: max(ks)]] - 1
+            hits = [ids[place] in question.evidence for place in order.tolist()]
+            for k in ks:
+                alone[name][k].append(sum(hits[:k]) / len(question.evidence))
 
 
 def _gain(hits: Sequence[bool]) -> float:
