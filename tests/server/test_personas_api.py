@@ -154,7 +154,8 @@ async def test_the_lorebook_speaks_in_the_last_turn_alone(house: House) -> None:
     assert "Juno once lived in the lighthouse." in fired["request"]["messages"][-1]["content"]
     assert fired["request"]["messages"][:-1] == silent["request"]["messages"][:-1], "what stands above stays the same"
     anna = house.person(persona="keeper")
-    assert (await anna.say("Tell me of the lighthouse.")).done["text"]
+    heard = await anna.say("Tell me of the lighthouse.")
+    assert (await anna.get(f"/v1/turns/{heard.turn}/sent"))["lorebook"] == ["entry 1"]
 
 
 async def test_a_draft_is_previewed_and_not_stored(house: House) -> None:

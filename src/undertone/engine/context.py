@@ -101,6 +101,8 @@ class Plan:
     blocks: tuple[Block, ...]
     left_out: tuple[str, ...]
     memories: tuple[Memory, ...]
+    lorebook: tuple[str, ...] = ()
+    """Names of the entries that fired."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -248,7 +250,8 @@ def assemble(given: Ingredients, window: int, framed: Frame | None = None) -> Pl
         Block("message", weights["message"], limits["message"], 1),
         Block("reply", request.max_tokens, limits["reply"], 0),
     )
-    return Plan(request, blocks, tuple(left_out), tuple(memories))
+    fired = tuple(entry.name for entry in given.lorebook.entries)
+    return Plan(request, blocks, tuple(left_out), tuple(memories), fired)
 
 
 def _squeezed(set_up: Frame, short: int, ratio: float, left_out: list[str]) -> tuple[str, Sequence[Message]]:

@@ -50,6 +50,7 @@ def why(begun: Begun, prepared: Prepared | None, rail: str | None, notice: str) 
             "tokens": plan.prompt_tokens,
             "parts": plan.shares(),
             "left_out": list(plan.left_out),
+            "lorebook": list(plan.lorebook),
             "temperature": plan.request.temperature,
             "max_tokens": plan.request.max_tokens,
             "stop": list(plan.request.stop),
@@ -166,6 +167,7 @@ def sent(turn_id: UUID, why: Mapping[str, Any], request: Sent, *, whole: bool) -
         "tokens": sizes.get("tokens"),
         "parts": sizes.get("parts", []),
         "left_out": sizes.get("left_out", []),
+        "lorebook": sizes.get("lorebook", []),
         "messages": messages,
     }
 
