@@ -73,6 +73,7 @@ async def write_person(conn: Connection, words: Words, messages: int) -> UUID:
             where = (user_id, uuid7(), conversations[n // CONVERSATION], PERSONA, Int4(place), Int4(n + 1))
             yield (*where, role, words.texts[k], at, words.terms[k], words.wire[k])
 
+    await conn.execute("set statement_timeout = 0")  # a hundred thousand rows in one statement
     async with conn.cursor() as cursor, cursor.copy(f"copy messages ({COLUMNS}) from stdin (format binary)") as copy:
         for row in rows():
             await copy.write_row(row)
