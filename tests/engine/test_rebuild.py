@@ -5,6 +5,7 @@ import json
 import pytest
 
 from house import House
+from scripted_model import Scripted
 from undertone import signals
 from undertone.db import transaction
 from undertone.engine import rebuild
@@ -61,3 +62,12 @@ async def test_without_consent_nobody_is_read_anew(house: House) -> None:
         )
     with pytest.raises(Forbidden, match="typing"):
         await rebuild.rebuild_profile(house.engine, someone)
+
+
+async def test_somebody_who_asks_for_no_flirting_gets_none(house: House, model: Scripted) -> None:
+    person = house.person()
+    await person.say("what a lovely evening by the sea")
+    assert "Flirting: none" not in model.last.as_body()["messages"][-1]["content"]
+    await person.say("please don't flirt with me")
+    await person.say("what a lovely evening by the sea")
+    assert "Flirting: none" in model.last.as_body()["messages"][-1]["content"]

@@ -230,7 +230,7 @@ def _permitted(
     if inputs.offers_paused:
         no_offers["offers_paused"] = "offers are paused"
     if not inputs.persona_flirts:
-        no_flirting["persona"] = "the persona does not flirt"
+        no_flirting["persona"] = "the persona does not flirt, or was asked not to"
     if not inputs.persona_offers:
         no_offers["persona"] = "the persona makes no offers"
     flirtation = "none" if no_flirting else strategy.flirtation

@@ -53,11 +53,12 @@ async def prepare(engine: Engine, begun: Begun) -> Prepared:
         typing="typing" in begun.person.consents,
         types=engine.types,
     )
+    stated = reading.signals["stated"].detail["active"]
     inputs = policy.inputs_from(
         reading,
         begun.duties,
         corrected=read.profile.corrected if read.profile else None,
-        persona_flirts=begun.persona.flirts,
+        persona_flirts=begun.persona.flirts and "no_flirting" not in stated,
         persona_offers=begun.persona.offers,
         variant=engine.tuning.name,
     )
