@@ -136,12 +136,16 @@ async def _pack(conn: Connection, user_id: UUID, persona_id: str, numbers: Itera
 def _packed(rows: Sequence[TupleRow]) -> Packed:
     """Rows of the queries above as one part: seq, conversation, position, created, speaker, role, terms, embedding."""
     heads = np.zeros(len(rows), dtype=HEAD)
-    for head, (seq, conversation_id, position, created_at, speaker, role, packed, embedding) in zip(
-        heads, rows, strict=True
-    ):
-        head["seq"], head["position"], head["user"] = seq, position, role == "user"
-        head["conversation"], head["speaker"] = name_conversation(conversation_id), name_speaker(speaker)
-        head["created"] = int(created_at.timestamp())
-        head["terms"], head["vector"] = len(packed) // terms.TERM.itemsize, embedding is not None
+    if rows:
+        seqs, conversations, positions, created, speakers, roles, packed, embeddings = zip(*rows, strict=True)
+        names = {conversation: name_conversation(conversation) for conversation in set(conversations)}
+        voices = {speaker: name_speaker(speaker) for speaker in set(speakers)}
+        heads["seq"], heads["position"] = seqs, positions
+        heads["conversation"] = [names[conversation] for conversation in conversations]
+        heads["speaker"] = [voices[speaker] for speaker in speakers]
+        heads["created"] = [int(at.timestamp()) for at in created]
+        heads["user"] = [role == "user" for role in roles]
+        heads["terms"] = [len(record) // terms.TERM.itemsize for record in packed]
+        heads["vector"] = [embedding is not None for embedding in embeddings]
     vectors = from_halfvecs([row[7] for row in rows if row[7] is not None])
     return Packed(heads.tobytes(), b"".join(row[6] for row in rows), pack_codes(vectors))
