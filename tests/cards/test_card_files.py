@@ -7,8 +7,8 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from card_samples import card_charx, card_png, dumped, hostile, png, v1_card, v2_card, v3_card
 
+from card_samples import card_charx, card_png, dumped, hostile, png, v1_card, v2_card, v3_card
 from undertone import cards
 from undertone.cards import Container
 from undertone.errors import BadInput, TooLarge

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from card_samples import book
-
 from undertone.cards import Fired, trigger
 from undertone.cards.lorebook import faults
 

@@ -21,10 +21,8 @@ MESSAGES = (ChatMessage("system", "You are Mira."), ChatMessage("user", "What so
 
 
 @pytest.fixture
-async def chat() -> AsyncIterator[OpenAIChat]:
-    url, model = os.environ.get("UNDERTONE_LIVE_URL"), os.environ.get("UNDERTONE_LIVE_MODEL")
-    if not url or not model:
-        pytest.skip("no live server: run `make test-live`")
+async def chat(live_server: tuple[str, str]) -> AsyncIterator[OpenAIChat]:
+    url, model = live_server
     provider = OpenAIChat(url, model=model)
     yield provider
     await provider.close()

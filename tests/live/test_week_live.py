@@ -1,7 +1,6 @@
 """The scripted week through a connected engine (`make test-live`): the same strategies, a real server's replies."""
 
 import json
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,11 +17,11 @@ GOLDEN = Path(__file__).resolve().parents[1] / "engine" / "golden" / "week.json"
 
 
 @pytest.fixture
-async def connected(new_database: Callable[..., str], migrated_template: str, embedder: MiniLM) -> AsyncIterator[House]:
+async def connected(
+    new_database: Callable[..., str], migrated_template: str, embedder: MiniLM, live_server: tuple[str, str]
+) -> AsyncIterator[House]:
     """The app with the live server's model."""
-    url, model = os.environ.get("UNDERTONE_LIVE_URL"), os.environ.get("UNDERTONE_LIVE_MODEL")
-    if not url or not model:
-        pytest.skip("no live server: run `make test-live`")
+    url, model = live_server
     provider = OpenAIChat(url, model=model)
     settings = {"model": model, "model_base_url": url}
     async with open_house(new_database(migrated_template), embedder, provider, **settings) as house:

@@ -1,14 +1,12 @@
 """The chat page and the page about the person in a real Chromium, against a whole server."""
 
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
 from page_site import Site, Told, serve
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from undertone.db import transaction
 from undertone.llm.embedder import MiniLM
@@ -17,19 +15,7 @@ from undertone.people.identity import find_user
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 ANSWER = "There is a lamp, a kettle and a cat called Comma."
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    path = os.environ.get("UNDERTONE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs a Chromium: install one, or name it in UNDERTONE_CHROMIUM")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

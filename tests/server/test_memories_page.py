@@ -1,13 +1,11 @@
 """The page of what is remembered, in a real Chromium: found, pinned, corrected, merged, forgotten, taken back, told."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
 from page_site import Site, Told, serve
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from undertone import memory
 from undertone.db import transaction
@@ -17,19 +15,7 @@ from undertone.people.identity import find_user
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SAID = "My sister is called Ana."
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    path = os.environ.get("UNDERTONE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs a Chromium: install one, or name it in UNDERTONE_CHROMIUM")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
