@@ -1,94 +1,180 @@
-"""How fast every report answers: `.venv/bin/python benchmarks/reports.py [--quick] [--turns N]`.
+"""How fast every report answers: `.venv/bin/python benchmarks/reports.py [--quick] [--turns N] [--plans FILE]`.
 
-Fills an embedded PostgreSQL in a scratch folder with turns of 90 days (a million; 20 000 with --quick), rolls them up,
-asks every report over the last 30 days, and prints p50 and p95 in milliseconds as one JSON object. Deletes the folder.
+Copies 90 days of made-up turns (a million; 20 000 with --quick), the same each time, into an embedded PostgreSQL in a
+scratch folder, rolls them up, asks every report over the last 30 days and over all 90, and prints p50 and p95 in
+milliseconds as one JSON object. `--plans` writes what EXPLAIN (ANALYZE, BUFFERS) says of each. Deletes the folder.
 """
 
 import argparse
 import asyncio
 import json
+import random
 import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
+from uuid import UUID
 
-from undertone.analytics import REPORTS, roll_up, run_report
+from undertone.analytics import REPORTS, reports, roll_up, run_report
 from undertone.db import Connection, migrate, open_pool
 from undertone.postgres import start
 
-FILL: tuple[LiteralString, ...] = (
-    "insert into users (user_id, external_id) select gen_random_uuid(), 'p' || n from generate_series(1, %(people)s) n",
-    """
-    insert into events (id, user_id, kind, version, at, data)
-    select gen_random_uuid(), u.user_id, k.kind, 1, t.at, jsonb_build_object('turn_id', gen_random_uuid(),
-        'conversation_id', md5(t.n / 8 || ''), 'state', 'done', 'strategy', 'companion', 'mood', 'neutral',
-        'user_type', (array['undecided', 'LONELY_SINGLE', 'MARRIED_GUILTY'])[1 + t.n %% 3], 'valence', random() - 0.5,
-        'engagement', 'steady', 'memories', t.n %% 3, 'model', 'grok', 'prompt_tokens', 3000, 'cached_tokens', 2400,
-        'completion_tokens', 90, 'cost_usd', 0.002, 'ttft_ms', 300 + 900 * random(), 'reason', 'start')
-    from (select n, now() - interval '90 days' * random() as at, 1 + (random() * (%(people)s - 1))::int as p
-        from generate_series(1, %(turns)s) n) t
-    join (select user_id, row_number() over () as p from users) u using (p)
-    cross join (values ('TurnStarted'), ('TurnFinished')) k(kind)
-    """,
-    """
-    insert into outcomes (user_id, id, kind, value, currency, at)
-    select user_id, gen_random_uuid(), 'purchase', 9.90, 'EUR', now() - interval '30 days' * random()
-    from users where random() < 0.2
-    """,
+DAYS = 90
+TYPES = ("LONELY_SINGLE", "MARRIED_GUILTY", "CURIOUS_TOURIST", "HORNY_ADDICT")
+STRATEGIES = ("companion", "comfort", "lighten", "candid", "gentle", "unhurried", "discreet", "steady")
+MODELS = ("grok-4.3", "grok-4.3", "grok-4.5", "llama")
+MOODS, STATES = ("low", "neutral", "neutral", "bright"), ("done",) * 19 + ("stopped",)
+KINDS = ("purchase",) * 6 + ("refund", "complaint", "regret", "thanks")
+ENDED = (
+    '{"turn_id":"%s","conversation_id":"%s","persona":"mira","state":"%s","strategy":"%s","user_type":"%s","mood":"%s",'
+    '"valence":%.3f,"engagement":"steady","memories":%d,"model":"%s","prompt_tokens":%d,"cached_tokens":%d,'
+    '"completion_tokens":90,"cost_usd":%.6f,"ttft_ms":%.1f}'
 )
+Row = tuple[Any, ...]
 
 
-async def measure(dsn: str, turns: int, runs: int) -> dict[str, Any]:
-    """Fill, roll up, ask."""
+def told(lot: random.Random, turns: int, now: datetime) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Conversation by conversation: its events, and what came of it. A third of the people talk nine tenths."""
+    people = max(50, turns // 50)
+    made = talk = 0
+    while made < turns:
+        person = UUID(int=1 + (lot.randrange(people // 3) if lot.random() < 0.9 else lot.randrange(people)))
+        label, talk = TYPES[person.int % 4], talk + 1
+        at = now - timedelta(days=DAYS * lot.random() ** 1.3)
+        events: list[Row] = [(UUID(int=talk << 64), person, "NoticeShown", 1, at, '{"reason":"start"}')]
+        outcomes: list[Row] = []
+        valence, length = lot.uniform(-0.5, 0.5), min(turns - made, lot.randint(1, 15))
+        for n in range(length):
+            at += timedelta(seconds=30 + 60 * lot.random())
+            turn, known = UUID(int=(talk << 64) + (n << 8)), label if made % 3 else "undecided"
+            valence, prompt = max(-1.0, min(1.0, valence + lot.uniform(-0.2, 0.22))), lot.randint(900, 7000)
+            data = ENDED % (
+                turn, UUID(int=talk), lot.choice(STATES), lot.choice(STRATEGIES), known, lot.choice(MOODS), valence,
+                n % 3, lot.choice(MODELS), prompt, prompt * 3 // 4, prompt * 1e-6, lot.lognormvariate(6.2, 0.5),
+            )  # fmt: skip
+            events.append((UUID(int=turn.int + 1), person, "TurnStarted", 1, at, f'{{"turn_id":"{turn}"}}'))
+            events.append((UUID(int=turn.int + 2), person, "TurnFinished", 1, at + timedelta(seconds=3), data))
+            if n == 7:
+                rail = lot.choice(("injection", "asks_human", "concern", "crisis"))
+                events.append(
+                    (UUID(int=turn.int + 3), person, "RailTripped", 1, at, f'{{"side":"input","rail":"{rail}"}}')
+                )
+            if lot.random() < 0.02:
+                kind = lot.choice(KINDS)
+                paid = kind in ("purchase", "refund")
+                outcomes.append((person, turn, kind, 9.9 if paid else None, "EUR" if paid else None, turn, at))
+        made += length
+        yield events, outcomes
+
+
+async def load(conn: Connection, turns: int, now: datetime) -> None:
+    """Everybody and everything, by COPY."""
+    ends = ((UUID(int=n + 1), f"p{n}") for n in range(max(50, turns // 50)))
+    await _copy(conn, "copy users (user_id, external_id) from stdin", ends)
+    kept: list[Row] = []
+
+    def events() -> Iterator[Row]:
+        for happened, came in told(random.Random(1), turns, now):
+            kept.extend(came)
+            yield from happened
+
+    await _copy(conn, "copy events (id, user_id, kind, version, at, data) from stdin", events())
+    await _copy(conn, "copy outcomes (user_id, id, kind, value, currency, turn_id, at) from stdin", iter(kept))
+    month, ago = now.date(), timedelta
+    ledger = ((month - ago(days=n % DAYS), "crisis", "crisis", "US") for n in range(turns // 1000))
+    await _copy(conn, "copy referral_ledger (day, kind, level, country) from stdin", ledger)
+
+
+async def _copy(conn: Connection, query: LiteralString, rows: Iterator[Row]) -> None:
+    async with conn.cursor() as cursor, cursor.copy(query) as copy:
+        for row in rows:
+            await copy.write_row(row)
+
+
+async def measure(dsn: str, turns: int, runs: int, plans: bool) -> tuple[dict[str, Any], str]:
+    """Load, roll up, tell of a late row, ask; the figures and the plans."""
     pool = await open_pool(dsn, max_size=2)
+    now = datetime.now(UTC)
     try:
         async with pool.connection() as conn:
             await conn.execute("set statement_timeout = 0")
-            began = time.perf_counter()
-            for query in FILL:
-                await conn.execute(query, {"turns": turns, "people": max(50, turns // 50)})
+            loading = await _timed(lambda: load(conn, turns, now), "loaded")
             await conn.execute("vacuum analyze")
-            print(f"filled in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-            began = time.perf_counter()
-            async with conn.transaction():
-                await roll_up(conn)
-            whole = time.perf_counter() - began
+            whole = await _timed(lambda: _roll(conn), "rolled up")
             await conn.execute("vacuum analyze")
-            began = time.perf_counter()
-            await conn.execute(
-                "insert into events (id, user_id, kind, version, at, data) select gen_random_uuid(),"
-                " user_id, kind, version, now(), data from events where kind = 'TurnFinished' limit 100"
-            )
-            async with conn.transaction():
-                await roll_up(conn)
-            again = time.perf_counter() - began
-            print(f"rolled up in {whole:.0f} s, then a day in {again:.2f} s", file=sys.stderr)
-            found = {name: await _ask(conn, name, runs) for name in REPORTS}
-        return {"turns": turns, "rollup_s": round(whole, 1), "day_again_s": round(again, 2), "ms": found}
+            await _late(conn, now, now)
+            today = await _timed(lambda: _roll(conn), "rolled up again: today")
+            await _late(conn, now - timedelta(days=40), now)
+            late = await _timed(lambda: _roll(conn), "rolled up again: 40 days ago")
+            last = now.date()
+            found = {name: await _ask(conn, name, last - timedelta(days=30), last, runs) for name in REPORTS}
+            long = {name: await _ask(conn, name, last - timedelta(days=DAYS), last, runs) for name in REPORTS}
+            shown = [await _plan(conn, name, last) for name in REPORTS] if plans else []
+        slowest = max(figures["p95"] for figures in [*found.values(), *long.values()])
+        return {
+            "turns": turns,
+            "load_s": loading,
+            "rollup_s": whole,
+            "today_again_s": today,
+            "late_day_again_s": late,
+            "slowest_p95_ms": slowest,
+            "ms_30_days": found,
+            "ms_90_days": long,
+        }, "\n".join(shown)
     finally:
         await pool.close()
 
 
-async def _ask(conn: Connection, name: str, runs: int) -> dict[str, float]:
-    last = datetime.now(UTC).date()
+async def _roll(conn: Connection) -> None:
+    async with conn.transaction():
+        await roll_up(conn)
+
+
+async def _late(conn: Connection, at: datetime, now: datetime) -> None:
+    """A hundred turns that happened then and arrive now."""
+    await conn.execute(
+        "insert into events (id, user_id, kind, version, at, data) select gen_random_uuid(), user_id, kind, version,"
+        " %s, data from events where kind = 'TurnFinished' and at > %s limit 100",
+        [at, now - timedelta(days=3)],
+    )
+
+
+async def _timed(work: Callable[[], Any], what: str) -> float:
+    began = time.perf_counter()
+    await work()
+    took = time.perf_counter() - began
+    print(f"{what} in {took:.2f} s", file=sys.stderr)
+    return round(took, 2)
+
+
+async def _ask(conn: Connection, name: str, first: date, last: date, runs: int) -> dict[str, float]:
     took: list[float] = []
     for _ in range(runs):
         began = time.perf_counter()
-        await run_report(conn, name, last - timedelta(days=30), last)
+        await run_report(conn, name, first, last)
         took.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(took, n=20, method="inclusive")
-    print(f"{name:18} p50 {cuts[9]:8.1f} ms  p95 {cuts[18]:8.1f} ms", file=sys.stderr)
+    print(f"{name:18} {(last - first).days} days: p50 {cuts[9]:8.1f} ms  p95 {cuts[18]:8.1f} ms", file=sys.stderr)
     return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
 
 
+async def _plan(conn: Connection, name: str, last: date) -> str:
+    values = reports.values_of(last - timedelta(days=30), last)
+    cursor = await conn.execute("explain (analyze, buffers, costs off) " + REPORTS[name].query, values)
+    return f"## {name}\n" + "\n".join(line for (line,) in await cursor.fetchall()) + "\n"
+
+
 def main() -> None:
-    """Fill, ask, print, delete."""
+    """Load, ask, print, delete."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--turns", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--plans", type=Path)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="undertone-reports-") as folder:
         Path(folder).chmod(0o755)
@@ -96,7 +182,10 @@ def main() -> None:
         try:
             migrate(embedded.dsn)
             turns = 20_000 if wanted.quick else wanted.turns
-            print(json.dumps(asyncio.run(measure(embedded.dsn, turns, 10 if wanted.quick else 30))))
+            figures, plans = asyncio.run(measure(embedded.dsn, turns, wanted.runs, wanted.plans is not None))
+            if wanted.plans:
+                wanted.plans.write_text(plans, "utf-8")
+            print(json.dumps(figures))
         finally:
             embedded.stop()
 

@@ -26,6 +26,8 @@ async def test_a_month_is_made_counted_and_removed(db: Pool) -> None:
         cursor = await conn.execute("select count(*) from events where kind = 'TurnFinished'")
         assert await cursor.fetchone() == (sum(row[1] for row in report.rows),)
         assert len(report.rows) > 20
+        chosen = await run_report(conn, "strategies", datetime(2026, 4, 1, tzinfo=UTC).date(), NOW.date())
+        assert sum(row[3] for row in chosen.rows) > 0, "no outcome stands beside its strategy"
         kept = await identity.find_or_create_user(conn, "anna")
     with pytest.raises(Conflict, match="--remove"):
         await demo.fill(db, seed=1, people=40, now=NOW, say=hush)

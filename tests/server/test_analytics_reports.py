@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from house import House
+from undertone.analytics import roll_up
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -52,3 +53,19 @@ async def test_an_outcome_is_kept_once_and_bad_ones_are_refused_in_words(house: 
         assert (await give(**bad)).status_code == 422
     unknown = await house.client.post("/v1/outcomes", json={"user": "nobody-here", "kind": "thanks"})
     assert unknown.status_code == 404
+
+
+async def test_a_persons_days_are_shown_to_whoever_reads_reports(house: House) -> None:
+    anna = house.person()
+    await anna.say("Hello")
+    await anna.say("How are you?")
+    async with house.db.connection() as conn, conn.transaction():
+        await roll_up(conn)
+    path = f"/v1/analytics/users/{anna.name}/metrics"
+    shown = (await house.client.get(path)).json()
+    (day,) = [dict(zip(shown["columns"], row, strict=True)) for row in shown["rows"]]
+    assert (day["turns"], day["conversations"], day["day"]) == (2, 1, shown["last"])
+    assert (await house.client.get(path, params={"format": "csv"})).text.startswith("day,turns,conversations")
+    assert (await house.client.get("/v1/analytics/users/nobody-here/metrics")).status_code == 404
+    assert (await house.client.get(path, headers=await house.key(scopes=["chat"]))).status_code == 403
+    assert (await house.client.get(path, params={"from": "2026-05-02", "to": "2026-05-01"})).status_code == 400

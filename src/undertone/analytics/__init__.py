@@ -6,7 +6,7 @@ Nothing here is read by the engine: what people pay never chooses how they are a
 
 from undertone.analytics import outcomes_store, rollups, rollups_store, tables
 from undertone.analytics.outcomes_store import add_outcome
-from undertone.analytics.reports import REPORTS, Report, run_report
+from undertone.analytics.reports import REPORTS, Report, person_days, run_report
 from undertone.analytics.rollups_store import roll_up, set_zone
 
 HOLDINGS = {
@@ -15,4 +15,15 @@ HOLDINGS = {
     "user_totals": (rollups_store.export_totals, rollups_store.erase_totals),
 }
 
-__all__ = ["HOLDINGS", "REPORTS", "Report", "add_outcome", "roll_up", "rollups", "run_report", "set_zone", "tables"]
+__all__ = [
+    "HOLDINGS",
+    "REPORTS",
+    "Report",
+    "add_outcome",
+    "person_days",
+    "roll_up",
+    "rollups",
+    "run_report",
+    "set_zone",
+    "tables",
+]

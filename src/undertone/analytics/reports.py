@@ -9,6 +9,9 @@ Groups of fewer than SMALLEST_GROUP people are left out wherever people are told
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncCursor
 
 from undertone.errors import BadInput, NotFound
 from undertone.resources import Connection
@@ -19,6 +22,8 @@ Z = 1.959963984540054
 """Normal quantile of a 95 % interval."""
 CLAIM = (("LONELY_SINGLE", 0.20), ("MARRIED_GUILTY", 0.65), ("HORNY_ADDICT", 0.10), ("CURIOUS_TOURIST", 0.05))
 """The shares of revenue by type that the owners expect. Shown beside what is measured; nothing else reads them."""
+
+PERSON_QUESTION = "What did this person do each day? Days without a turn are left out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +253,36 @@ async def run_report(conn: Connection, name: str, first: date, last: date) -> Re
         raise NotFound(f"There is no report {name!r}. Choose from: {', '.join(REPORTS)}.")
     if last < first:
         raise BadInput("The range ends before it begins.")
+    cursor = await conn.execute(definition.query, values_of(first, last))
+    return Report(name, definition.question, _columns(cursor), await cursor.fetchall())
+
+
+async def person_days(conn: Connection, user_id: UUID, first: date, last: date) -> Report:
+    """One person's days from `first` to `last`, both included: their rows of `user_metrics`. Raises BadInput."""
+    if last < first:
+        raise BadInput("The range ends before it begins.")
     cursor = await conn.execute(
-        definition.query,
-        {
-            "first": first,
-            "last": last,
-            "k": SMALLEST_GROUP,
-            "z": Z,
-            "types": [label for label, _ in CLAIM],
-            "claims": [share for _, share in CLAIM],
-        },
+        """
+        select day, turns, conversations, memories, round(valence::numeric, 4) as valence, prompt_tokens,
+            round(cost_usd::numeric, 6) as cost_usd, user_type
+        from user_metrics where user_id = %s and day between %s and %s order by day
+        """,
+        [user_id, first, last],
     )
-    columns = tuple(column.name for column in cursor.description or ())
-    return Report(name, definition.question, columns, await cursor.fetchall())
+    return Report("person", PERSON_QUESTION, _columns(cursor), await cursor.fetchall())
+
+
+def _columns(cursor: AsyncCursor[Any]) -> tuple[str, ...]:
+    return tuple(column.name for column in cursor.description or ())
+
+
+def values_of(first: date, last: date) -> dict[str, Any]:
+    """What every query takes: the days, the smallest group, the quantile, the claim."""
+    return {
+        "first": first,
+        "last": last,
+        "k": SMALLEST_GROUP,
+        "z": Z,
+        "types": [label for label, _ in CLAIM],
+        "claims": [share for _, share in CLAIM],
+    }

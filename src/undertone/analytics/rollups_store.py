@@ -255,10 +255,13 @@ _TRAJECTORIES: LiteralString = """
 
 _OUTCOMES: LiteralString = """
     insert into daily_totals (day, measure, name, n, total)
-    select %(day)s::date, 'outcomes:' || o.kind, coalesce(t.strategy, ''), count(*), 0
+    select %(day)s::date, 'outcomes:' || o.kind, coalesce(turn.strategy, ''), count(*), 0
     from span join outcomes o on o.at >= span.first and o.at < span.next
-        left join turns t on t.user_id = o.user_id and t.turn_id = o.turn_id
-    group by o.kind, t.strategy
+        left join lateral (
+            select data->>'strategy' as strategy from events e
+            where e.user_id = o.user_id and e.kind = 'TurnFinished' and e.data->>'turn_id' = o.turn_id::text limit 1
+        ) turn on true
+    group by o.kind, turn.strategy
 """
 
 

@@ -1,4 +1,7 @@
-"""`undertone report NAME`: one report as a table, JSON, CSV or Parquet; `report rebuild` makes the roll-ups anew."""
+"""`undertone report NAME`: one report as a table, JSON, CSV or Parquet.
+
+`report person --user NAME` has one person's days; `report rebuild` makes the roll-ups anew.
+"""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -12,9 +15,11 @@ from rich.table import Table
 
 from undertone import analytics, db
 from undertone.analytics import tables
+from undertone.analytics.reports import PERSON_QUESTION
 from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.errors import BadInput
+from undertone.people.identity import find_user
 
 
 class Form(StrEnum):
@@ -27,7 +32,8 @@ class Form(StrEnum):
 
 
 def report(
-    name: Annotated[str, typer.Argument(help="A report's name, `list`, or `rebuild`.")] = "list",
+    name: Annotated[str, typer.Argument(help="A report's name, `person`, `list`, or `rebuild`.")] = "list",
+    user: Annotated[str, typer.Option(help="Whose days `person` shows, as the platform names them.")] = "",
     first: Annotated[str, typer.Option("--from", help="The first day, as 2026-05-01.")] = "",
     last: Annotated[str, typer.Option("--to", help="The last day; today when left out.")] = "",
     form: Annotated[Form, typer.Option("--format", help="How it is written.")] = Form.table,
@@ -39,7 +45,10 @@ def report(
     if name == "list":
         for known, definition in analytics.REPORTS.items():
             console.print(f"[bold]{known:18}[/] {definition.question}", highlight=False)
+        console.print(f"[bold]{'person':18}[/] {PERSON_QUESTION} Needs --user.", highlight=False)
         return
+    if (name == "person") != bool(user):
+        raise BadInput("`report person` needs --user NAME, and no other report takes it.")
     until = _day(last) or datetime.now(UTC).date()
     since = _day(first) or until - timedelta(days=30)
     form = Form.json if as_json else form
@@ -47,7 +56,7 @@ def report(
         raise BadInput("Parquet is written to a file: add --out FILE.")
     settings = Settings()
     with database(settings, lambda _: None) as dsn, Console(stderr=True).status("Counting ..."):
-        found, days = asyncio.run(_ask(dsn, name, since, until, settings.time_zone))
+        found, days = asyncio.run(_ask(dsn, name, user, since, until, settings.time_zone))
     if found is None:
         console.print(f"Made {days} days anew.")
     else:
@@ -61,7 +70,9 @@ def _day(text: str) -> date | None:
         raise BadInput(f"{text!r} is no day: write it as 2026-05-01.") from None
 
 
-async def _ask(dsn: str, name: str, first: date, last: date, zone: str) -> tuple[analytics.Report | None, int]:
+async def _ask(
+    dsn: str, name: str, user: str, first: date, last: date, zone: str
+) -> tuple[analytics.Report | None, int]:
     pool = await db.open_pool(dsn, max_size=2)
     try:
         async with db.transaction(pool) as conn:
@@ -69,6 +80,9 @@ async def _ask(dsn: str, name: str, first: date, last: date, zone: str) -> tuple
             days = await analytics.roll_up(conn, rebuild=name == "rebuild")
             if name == "rebuild":
                 return None, len(days)
+            if user:
+                person = await find_user(conn, user)
+                return await analytics.person_days(conn, person.user_id, first, last), len(days)
             return await analytics.run_report(conn, name, first, last), len(days)
     finally:
         await pool.close()

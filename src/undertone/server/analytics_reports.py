@@ -1,7 +1,7 @@
 """Reports and outcomes over HTTP, for whoever holds the scope `analytics`.
 
-`GET /v1/analytics/reports` lists them, `/{name}` answers one as JSON or CSV; `POST /v1/outcomes` takes what came of
-talking. Knows no query.
+`GET /v1/analytics/reports` lists them, `/{name}` answers one as JSON or CSV, `/v1/analytics/users/{user}/metrics` one
+person's days; `POST /v1/outcomes` takes what came of talking. Knows no query.
 """
 
 import json
@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from starlette.requests import Request
 from starlette.responses import Response
 
-from undertone.analytics import REPORTS, add_outcome, run_report, tables
+from undertone.analytics import REPORTS, Report, add_outcome, person_days, run_report, tables
 from undertone.db import transaction
 from undertone.errors import NotFound
 from undertone.people import Principal, hold_user
@@ -24,6 +24,9 @@ from undertone.server.auth import principal, resources_of
 
 router = APIRouter(prefix="/v1", tags=["analytics"])
 ForAnalytics = Annotated[Principal, Depends(principal("analytics"))]
+First = Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")]
+Last = Annotated[date | None, Query(alias="to", description="Today when left out.")]
+Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
 class ReportNamed(BaseModel):
@@ -79,15 +82,40 @@ async def show_report(
     name: str,
     request: Request,
     who: ForAnalytics,
-    first: Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")] = None,
-    last: Annotated[date | None, Query(alias="to", description="Today when left out.")] = None,
-    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    first: First = None,
+    last: Last = None,
+    form: Form = "json",
 ) -> ReportShown | Response:
     """One report. Days are days in the operator's time zone; numbers are at most five minutes old."""
-    last = last or datetime.now(UTC).date()
-    first = first or last - timedelta(days=30)
+    since, until = _days(first, last)
     async with resources_of(request).db.connection() as conn:
-        report = await run_report(conn, name, first, last)
+        report = await run_report(conn, name, since, until)
+    return _shown(report, since, until, form, name)
+
+
+@router.get("/analytics/users/{user}/metrics", response_model=ReportShown)
+async def show_person(
+    user: str,
+    request: Request,
+    who: ForAnalytics,
+    first: First = None,
+    last: Last = None,
+    form: Form = "json",
+) -> ReportShown | Response:
+    """One person's days: turns, conversations, memories, mood, tokens, cost, how they were read. 404 for a stranger."""
+    since, until = _days(first, last)
+    async with resources_of(request).db.connection() as conn:
+        person = await find_user(conn, user)
+        report = await person_days(conn, person.user_id, since, until)
+    return _shown(report, since, until, form, "person")
+
+
+def _days(first: date | None, last: date | None) -> tuple[date, date]:
+    last = last or datetime.now(UTC).date()
+    return first or last - timedelta(days=30), last
+
+
+def _shown(report: Report, first: date, last: date, form: str, name: str) -> ReportShown | Response:
     if form == "csv":
         named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return Response(tables.as_csv(report), media_type="text/csv; charset=utf-8", headers=named)
