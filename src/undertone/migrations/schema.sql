@@ -37,6 +37,24 @@ SET default_tablespace = '';
 
 SET default_table_access_method = heap;
 
+CREATE TABLE address_reads (
+    n bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    who text NOT NULL,
+    scope text NOT NULL,
+    how_many integer NOT NULL,
+    filters jsonb NOT NULL
+);
+
+ALTER TABLE address_reads ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME address_reads_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE admissions (
     user_id uuid NOT NULL,
     minute_began timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -295,6 +313,18 @@ CREATE TABLE outcomes (
     CONSTRAINT outcomes_value_check CHECK ((value >= (0)::numeric))
 );
 
+CREATE TABLE page_views (
+    session_id uuid NOT NULL,
+    view bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    path text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    engaged_s integer DEFAULT 0 NOT NULL,
+    skipped_s integer DEFAULT 0 NOT NULL,
+    CONSTRAINT page_views_engaged_s_check CHECK ((engaged_s >= 0))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE persona_consents (
     id bigint NOT NULL,
     persona_id text NOT NULL,
@@ -445,6 +475,35 @@ CREATE TABLE sent_texts (
     CONSTRAINT sent_texts_digest_check CHECK ((octet_length(digest) = 32))
 );
 
+CREATE TABLE sessions (
+    id uuid NOT NULL,
+    site text NOT NULL,
+    visitor text NOT NULL,
+    user_id uuid,
+    started_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    engaged_s integer DEFAULT 0 NOT NULL,
+    pages integer DEFAULT 0 NOT NULL,
+    entry_path text NOT NULL,
+    exit_path text NOT NULL,
+    referrer text DEFAULT ''::text NOT NULL,
+    device text NOT NULL,
+    browser text DEFAULT ''::text NOT NULL,
+    browser_version text DEFAULT ''::text NOT NULL,
+    os text DEFAULT ''::text NOT NULL,
+    is_bot boolean NOT NULL,
+    country character(2),
+    address inet,
+    address_truncated boolean DEFAULT false NOT NULL,
+    consent boolean DEFAULT false NOT NULL,
+    CONSTRAINT sessions_check CHECK ((last_seen_at >= started_at)),
+    CONSTRAINT sessions_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT sessions_device_check CHECK ((device = ANY (ARRAY['desktop'::text, 'phone'::text, 'tablet'::text, 'bot'::text, 'other'::text]))),
+    CONSTRAINT sessions_engaged_s_check CHECK ((engaged_s >= 0))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE users (
     user_id uuid NOT NULL,
     external_id text NOT NULL,
@@ -566,6 +625,22 @@ CREATE TABLE user_totals (
     typed_after integer
 );
 
+CREATE TABLE visit_rules (
+    only_one boolean DEFAULT true NOT NULL,
+    visit_days integer DEFAULT 400 NOT NULL,
+    address_days integer DEFAULT 30 NOT NULL,
+    CONSTRAINT visit_rules_only_one_check CHECK (only_one)
+);
+
+CREATE TABLE withdrawals (
+    site text NOT NULL,
+    visitor text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY address_reads
+    ADD CONSTRAINT address_reads_pkey PRIMARY KEY (n);
+
 ALTER TABLE ONLY admissions
     ADD CONSTRAINT admissions_pkey PRIMARY KEY (user_id);
 
@@ -629,6 +704,9 @@ ALTER TABLE ONLY offers
 ALTER TABLE ONLY outcomes
     ADD CONSTRAINT outcomes_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY page_views
+    ADD CONSTRAINT page_views_pkey PRIMARY KEY (session_id, view);
+
 ALTER TABLE ONLY persona_consents
     ADD CONSTRAINT persona_consents_pkey PRIMARY KEY (id);
 
@@ -677,6 +755,9 @@ ALTER TABLE ONLY rollup_state
 ALTER TABLE ONLY sent_texts
     ADD CONSTRAINT sent_texts_pkey PRIMARY KEY (user_id, digest);
 
+ALTER TABLE ONLY sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY summaries
     ADD CONSTRAINT summaries_pkey PRIMARY KEY (user_id, id);
 
@@ -706,6 +787,14 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY visit_rules
+    ADD CONSTRAINT visit_rules_pkey PRIMARY KEY (only_one);
+
+ALTER TABLE ONLY withdrawals
+    ADD CONSTRAINT withdrawals_pkey PRIMARY KEY (site, visitor);
+
+CREATE INDEX address_reads_by_time ON address_reads USING btree (at);
 
 CREATE INDEX conversations_recent ON conversations USING btree (user_id, persona_id, last_at DESC);
 
@@ -737,6 +826,8 @@ CREATE INDEX outcomes_by_time ON outcomes USING btree (at);
 
 CREATE INDEX outcomes_by_writer ON outcomes USING btree (written_by);
 
+CREATE INDEX page_views_by_time ON page_views USING brin (at) WITH (pages_per_range='32');
+
 CREATE INDEX persona_consents_standing ON persona_consents USING btree (persona_id) WHERE (withdrawn_at IS NULL);
 
 CREATE UNIQUE INDEX personas_active ON personas USING btree (persona_id) WHERE active;
@@ -745,6 +836,16 @@ CREATE INDEX reminders_delivered ON reminders USING btree (delivered_at) WHERE (
 
 CREATE INDEX reminders_due ON reminders USING btree (due_at) WHERE (state = 'set'::text);
 
+CREATE INDEX sessions_by_last_seen ON sessions USING btree (last_seen_at DESC);
+
+CREATE INDEX sessions_by_start ON sessions USING btree (started_at DESC, id DESC);
+
+CREATE INDEX sessions_by_user ON sessions USING btree (user_id, started_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX sessions_by_visitor ON sessions USING btree (site, visitor, started_at DESC);
+
+CREATE INDEX sessions_with_whole_address ON sessions USING btree (started_at) WHERE ((address IS NOT NULL) AND (NOT address_truncated));
+
 CREATE INDEX turns_by_id ON turns USING btree (turn_id);
 
 CREATE INDEX turns_by_reply ON turns USING btree (user_id, reply_id);
@@ -752,6 +853,8 @@ CREATE INDEX turns_by_reply ON turns USING btree (user_id, reply_id);
 CREATE INDEX turns_running ON turns USING btree (replica_id) WHERE (state = 'running'::text);
 
 CREATE INDEX user_metrics_by_day ON user_metrics USING btree (day);
+
+CREATE TRIGGER address_reads_append_only BEFORE UPDATE ON address_reads FOR EACH ROW EXECUTE FUNCTION refuse_update();
 
 CREATE TRIGGER age_assertions_append_only BEFORE UPDATE ON age_assertions FOR EACH ROW EXECUTE FUNCTION refuse_update();
 
@@ -766,6 +869,9 @@ ALTER TABLE ONLY age_assertions
 
 ALTER TABLE ONLY consents
     ADD CONSTRAINT consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY page_views
+    ADD CONSTRAINT page_views_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY persona_files
     ADD CONSTRAINT persona_files_persona_id_version_fkey FOREIGN KEY (persona_id, version) REFERENCES personas(persona_id, version);

@@ -30,7 +30,8 @@ SCOPES = {
     "people": "record consents and age assertions, export and erase a person",
     "tokens": "hand out end-user tokens",
     "offers": "register the platform's paid items",
-    "analytics": "send outcomes and read reports",
+    "analytics": "send outcomes, read reports and visits",
+    "addresses": "see visitors' addresses, each look written down",
     "experiments": "run experiments, promote and roll back model versions",
     "admin": "change personas, keys and operators",
 }
