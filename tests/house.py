@@ -158,7 +158,12 @@ async def open_house(
     dsn: str, embedder: Embedder, chat: ChatProvider | None = None, **settings: Any
 ) -> AsyncGenerator[House]:
     """The app on this database, its lifespan running; without `chat` the offline composer answers."""
-    wanted: dict[str, Any] = {"offline_delay_ms": 0, "messages_per_minute": 1000, "background_model": "none"} | settings
+    wanted: dict[str, Any] = {
+        "offline_delay_ms": 0,
+        "messages_per_minute": 1000,
+        "background_model": "none",
+        "second_look_model": "none",
+    } | settings
     app = create_app(Settings(database_url=dsn, **wanted), worker=False, chat=chat, embed=embedder)
     async with app.router.lifespan_context(app):
         client = httpx.AsyncClient(transport=Streaming(app), base_url="http://undertone.test", timeout=30)

@@ -92,7 +92,8 @@ async def open_resources(
         )
     model = chat or build_chat(settings)
     try:
-        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall, clerk=_clerk(settings, model))
+        clerk, look = _clerk(settings, model), look_of(settings, model)
+        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall, clerk=clerk, look=look)
     finally:
         await model.close()
         if embed is None:
@@ -124,6 +125,14 @@ def _clerk(settings: Settings, chat: ChatProvider) -> Clerk | None:
         return None
     name = "" if settings.background_model == "same" else settings.background_model
     return Clerk(chat, name, settings.background_s, settings.background_tokens_per_day)
+
+
+def look_of(settings: Settings, chat: ChatProvider) -> Clerk | None:
+    """The model for a second look; None where settings want none, or there is none."""
+    if settings.second_look_model == "none" or chat.name == Offline.name:
+        return None
+    name = "" if settings.second_look_model == "same" else settings.second_look_model
+    return Clerk(chat, name, settings.second_look_s)
 
 
 def build_engine(settings: Settings, resources: Resources) -> Engine:

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         default=50_000, ge=0, description="Tokens it may cost for one person and persona in a day; then rules do it."
     )
 
+    second_look_model: str = Field(
+        default="same",
+        description="Who looks again where a crisis may be near: `same` as in the chat, another model, or `none`.",
+    )
+    second_look_s: float = Field(
+        default=1.5, gt=0, le=10, description="Seconds that model has; after that the careful reading stands."
+    )
+
     time_zone: str = Field(default="UTC", description="In which time zone a day of the reports begins.")
 
     messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")

@@ -77,6 +77,20 @@ class RailTripped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondLookTaken(Event):
+    """A model looked at a message that came near a sign of crisis, or failed to."""
+
+    turn_id: UUID
+    outcome: str
+    """ok or failed."""
+    before: str
+    """The level that was read without it."""
+    after: str
+    about: str | None
+    """self, other or fiction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeShown(Event):
     """The person was told that the persona is an AI. `reason`: start, asked or clock."""
 
@@ -151,10 +165,10 @@ class MemoryChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAsked(Event):
-    """A model did background work for a person."""
+    """A model did background work for a person, or took a second look."""
 
     purpose: str
-    """extract or sum_up."""
+    """extract, sum_up or second_look."""
     outcome: str
     """ok, or failed: late, silent, or no JSON that fits."""
     model: str
@@ -178,6 +192,7 @@ KINDS: tuple[type[Event], ...] = (
     TurnStarted,
     TurnFinished,
     RailTripped,
+    SecondLookTaken,
     NoticeShown,
     OfferWeighed,
     ReminderChanged,

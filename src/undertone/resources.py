@@ -13,7 +13,7 @@ from undertone.llm.protocol import ChatProvider, Embedder
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The pool, the chat model, the embedders, and the model for background work."""
+    """The pool, the chat model, the embedders, the models for background work and for a second look."""
 
     db: Pool
     chat: ChatProvider
@@ -22,3 +22,5 @@ class Resources:
     """The built-in one by default."""
     clerk: Clerk | None = None
     """Extracts and sums up; None leaves that to rules."""
+    look: Clerk | None = None
+    """Takes a second look where a crisis may be near; None leaves that to the trained rail."""

@@ -91,6 +91,12 @@ class Verdict:
     """True keeps the message out of memory and extraction."""
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     reasons: tuple[str, ...] = ()
+    nearness: float = 0.0
+    """The crisis score over the threshold of a concern: 1 and more is a concern."""
+    plain: bool = False
+    """A hand-written phrase says it outright; no second look lowers such a verdict."""
+    unsure: bool = False
+    """A concern only because the second look failed: a check-in, and never taken as the answer to one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,12 @@ async def serve(dsn: str, embedder: Embedder, model: ChatProvider | None = None)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app(Settings(database_url=dsn, offline_delay_ms=0), worker=False, chat=model, embed=embedder)
+    app = create_app(
+        Settings(database_url=dsn, offline_delay_ms=0, second_look_model="none"),
+        worker=False,
+        chat=model,
+        embed=embedder,
+    )
     server = Server(app, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
     running = asyncio.create_task(server.serve())
     pool = await open_pool(dsn, max_size=2)

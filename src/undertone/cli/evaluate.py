@@ -1,7 +1,8 @@
-"""`undertone evaluate ...`: the shipped readers and rails on labelled rows, without a model connected."""
+"""`undertone evaluate ...`: the shipped readers and rails on labelled rows; a model only where `--second-look` asks."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 
 from undertone import guardrails
+from undertone.app import build_chat, look_of
 from undertone.config import Settings
 from undertone.errors import BadInput
 from undertone.learning import dataset, evaluation
@@ -22,6 +24,8 @@ from undertone.types import Vector, Verdict
 app = typer.Typer(help="Measure on labelled data.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")]
 File = Annotated[Path, typer.Argument(help="A JSONL file.")]
+SIDE_BY_SIDE = 8
+"""Looks asked for at once."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -75,31 +79,83 @@ def evaluate_sentiment(file: File, as_json: AsJson = False) -> None:
 @app.command("injection")
 def evaluate_injection(file: File, as_json: AsJson = False) -> None:
     """The injection rail: recall, false-positive rate, precision."""
-    _print(_rail(file, ("attack", "benign"), lambda v: v.injection), as_json)
+    _print(_rail(*_verdicts(file, ("attack", "benign")), "attack", lambda v: v.injection), as_json)
 
 
 @app.command("human")
 def evaluate_human(file: File, as_json: AsJson = False) -> None:
     """The "are you human" rail: recall, false-positive rate, precision."""
-    _print(_rail(file, ("asks_human", "other"), lambda v: v.asks_human), as_json)
+    _print(_rail(*_verdicts(file, ("asks_human", "other")), "asks_human", lambda v: v.asks_human), as_json)
 
 
 @app.command("crisis")
-def evaluate_crisis(file: File, as_json: AsJson = False) -> None:
+def evaluate_crisis(
+    file: File,
+    second_look: Annotated[
+        bool, typer.Option("--second-look", help="Let the connected model look at what comes near, as in a chat.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """The crisis rail: concern or crisis counts as fired; the crisis level alone stands beside it."""
-    result = _rail(file, ("crisis", "none"), lambda v: v.crisis != "none")
-    level = _rail(file, ("crisis", "none"), lambda v: v.crisis == "crisis", slices=False)
+    rows, verdicts = _verdicts(file, ("crisis", "none"))
+    looks: dict[str, Any] = {}
+    if second_look:
+        verdicts, looks = asyncio.run(_looked_at(rows, verdicts))
+    result = _rail(rows, verdicts, "crisis", lambda v: v.crisis != "none")
+    level = _rail(rows, verdicts, "crisis", lambda v: v.crisis == "crisis", slices=False)
     result |= {"crisis_recall": level["recall"], "crisis_false_positive_rate": level["false_positive_rate"]}
-    _print(result, as_json)
+    _print(result | looks, as_json)
+
+
+async def _looked_at(rows: Sequence[dataset.Row], verdicts: Sequence[Verdict]) -> tuple[list[Verdict], dict[str, Any]]:
+    """The verdicts after the connected model's second look, and what it took. Raises BadInput without a model."""
+    settings = Settings()
+    if settings.model == "offline":
+        raise BadInput("--second-look needs a connected model: set UNDERTONE_MODEL and UNDERTONE_MODEL_API_KEY.")
+    chat = build_chat(settings)
+    clerk = look_of(settings, chat)
+    if clerk is None:
+        raise BadInput("UNDERTONE_SECOND_LOOK_MODEL is `none`: there is nobody to take a second look.")
+    at_once = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(row: dataset.Row, verdict: Verdict) -> tuple[Verdict, guardrails.second_look.Asked | None]:
+        if not guardrails.second_look.wanted(verdict, calm=True):
+            return verdict, None
+        async with at_once:
+            asked = await guardrails.second_look.ask(clerk, row.text)
+        return guardrails.second_look.settle(verdict, asked.look, calm=True), asked
+
+    try:
+        found = await asyncio.gather(*(one(row, verdict) for row, verdict in zip(rows, verdicts, strict=True)))
+    finally:
+        await chat.close()
+    taken = [asked for _, asked in found if asked is not None]
+    times = sorted(asked.ms for asked in taken)
+    return [verdict for verdict, _ in found], {
+        "looks": len(taken),
+        "look_rate": round(len(taken) / len(rows), 4),
+        "looks_failed": sum(asked.look is None for asked in taken),
+        "look_ms_p50": round(times[len(times) // 2], 1) if times else None,
+        "look_cost_usd": round(sum(asked.usage.cost_usd or 0.0 for asked in taken), 6),
+    }
+
+
+def _verdicts(file: Path, labels: tuple[str, str]) -> tuple[list[dataset.Row], list[Verdict]]:
+    rows = dataset.read_rows([file], labels)
+    vectors = _vectors([row.text for row in rows])
+    return rows, [guardrails.check_input(r.text, vectors[r.text], readable=readable(r.text)) for r in rows]
 
 
 def _rail(
-    file: Path, labels: tuple[str, str], fired: Callable[[Verdict], bool], *, slices: bool = True
+    rows: Sequence[dataset.Row],
+    verdicts: Sequence[Verdict],
+    positive_label: str,
+    fired: Callable[[Verdict], bool],
+    *,
+    slices: bool = True,
 ) -> dict[str, Any]:
-    rows = dataset.read_rows([file], labels)
-    vectors = _vectors([row.text for row in rows])
-    hits = [fired(guardrails.check_input(row.text, vectors[row.text], readable=readable(row.text))) for row in rows]
-    positive = [row.label == labels[0] for row in rows]
+    hits = [fired(verdict) for verdict in verdicts]
+    positive = [row.label == positive_label for row in rows]
     result = evaluation.binary(hits, positive)
     for name in ("difficulty", "kind", "language") if slices else ():
         values = sorted({str(row.facts[name]) for row in rows if name in row.facts})

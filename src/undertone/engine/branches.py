@@ -14,9 +14,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from undertone import guardrails, memory, people, signals
+from undertone import guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import alternatives, branches_store, personas, store
+from undertone.engine import alternatives, branches_store, looks, personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
 from undertone.engine.store import TurnRow
 from undertone.engine.turn import admit_turn
@@ -56,7 +56,6 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
     vector = (await engine.resources.embed.embed([message.text]))[0]
     same = engine.resources.recall_embed is engine.resources.embed
     recall_vector = vector if same else (await engine.resources.recall_embed.embed([message.text]))[0]
-    verdict = guardrails.check_input(message.text, vector, readable=signals.readable(message.text))
     async with transaction(engine.resources.db) as conn:
         person = await alternatives.owner(conn, who, row, user)
         if not await memory.texts(conn, row.user_id, [message.id]):
@@ -70,6 +69,9 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
         else:
             await _require_last(conn, row)
         await alternatives.prefer(conn, person, row, _LABELS[kind], over=[row.turn_id] if kind == "another" else ())
+        verdict = looks.verdict_of(row.why)
+        if verdict.crisis == "concern":  # counted when it was said; twice would be taken as the answer to our question
+            verdict = replace(verdict, crisis="none")
         care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
         begun = Begun(
             person=person,

@@ -82,6 +82,19 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A second look that a message is owed. `calm`: the person was in no care when it came."""
+
+    first: Verdict
+    calm: bool
+
+    @property
+    def floor(self) -> Verdict:
+        """What holds whatever it says."""
+        return guardrails.second_look.floor(self.first, calm=self.calm)
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """A stored message that is owed a reply."""
 
@@ -94,6 +107,7 @@ class Begun:
     recall_vector: Vector | None
     """From the embedder that recall uses; None when it could not be reached."""
     verdict: Verdict
+    """What holds now; while a second look is due, what holds whatever it says."""
     duties: guardrails.care.Duties
     now: datetime
     since: float
@@ -103,6 +117,7 @@ class Begun:
     """said, another (reply to the same words), edit, or continue."""
     debug: bool = False
     platform_note: str = ""
+    due: Due | None = None
     made: float = field(default_factory=time.perf_counter)
     """`time.perf_counter()` a moment after `now` was read, so that a reply's time never lies in the future."""
 

@@ -1,6 +1,7 @@
 """Between a stored message and the model: one short read, then signals, policy and context, all of them pure.
 
-    prepared = await prepare(engine, begun)
+    read = await read_past(engine, begun)
+    prepared = await prepare(engine, begun, read)
 
 The only place that brings the middle rooms together before the model speaks. Knows no HTTP and stores nothing.
 """
@@ -27,7 +28,7 @@ OFFLINE_LOOKS_BACK = 40
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """What the short read brought."""
 
     profile: signals.Profile | None
@@ -44,9 +45,11 @@ class _Read:
     """Since they last spoke with this persona; None within a conversation and for who never did."""
 
 
-async def prepare(engine: Engine, begun: Begun) -> Prepared:
-    """Read the person and lay out the request for one message."""
-    read = await _read(engine, begun)
+async def prepare(engine: Engine, begun: Begun, read: Read) -> Prepared:
+    """Read the person and lay out the request for one message. `begun` may know more by now than when it was read."""
+    if begun.duties.level != "none":
+        read = replace(read, aside=replace(read.aside, wish=None))
+    read = replace(read, given=replace(read.given, duties=begun.duties))
     reading = signals.read(
         await _observations(engine, begun, read.turns),
         read.profile.state if read.profile else None,
@@ -101,7 +104,8 @@ def _quotes(begun: Begun, plan: context.Plan, known: memory.Background) -> list[
     ]
 
 
-async def _read(engine: Engine, begun: Begun) -> _Read:
+async def read_past(engine: Engine, begun: Begun) -> Read:
+    """The short read: all that is stored about the person and matters for this message."""
     user_id, message = begun.person.user_id, begun.message
     remembers = "memory" in begun.person.consents
     room = budgets.fit(begun.persona.model or engine.model, engine.window, over_step=engine.over_step)
@@ -148,7 +152,7 @@ async def _read(engine: Engine, begun: Begun) -> _Read:
         fresh = not any(m.position < message.position for m in past.history)
         last = await memory.last_said(conn, user_id, message.persona_id, before=message.id) if fresh else None
     gap = begun.now - last if last is not None else None
-    return _Read(profile, turns, background, given, framed, room.tokens, previous, recalled, aside, gap)
+    return Read(profile, turns, background, given, framed, room.tokens, previous, recalled, aside, gap)
 
 
 def _given(

@@ -15,9 +15,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from undertone import events, guardrails, memory, people, signals
+from undertone import events, guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import personas, sent, sent_store, store, views
+from undertone.engine import looks, personas, sent, sent_store, store, views
 from undertone.engine.live import Frame
 from undertone.engine.nouns import Begun, Engine, Known
 from undertone.engine.store import TurnRow
@@ -48,7 +48,7 @@ async def follow(engine: Engine, row: TurnRow, offset: int = 0) -> AsyncGenerato
         async with transaction(engine.resources.db) as conn:
             row = await store.find_turn(conn, row.turn_id) or row
             if row.state == "running" and not _written(engine, row):
-                await _interrupt(engine, conn, row)
+                await close_orphan(engine, conn, row)
                 continue
             if row.state == "running":
                 text, ending = await store.pieces_text(conn, row.user_id, row.turn_id), None
@@ -98,10 +98,11 @@ async def again(engine: Engine, who: people.Principal, user: str, known: Known) 
         message=message,
         vector=vector,
         recall_vector=vector if same else (await engine.resources.recall_embed.embed([message.text]))[0],
-        verdict=guardrails.check_input(message.text, vector, readable=signals.readable(message.text)),
+        verdict=looks.verdict_of(row.why),
         duties=guardrails.care.Duties(**row.why["duties"]),
         now=now,
         since=time.perf_counter(),
+        due=looks.due_again(row.why),
     )
 
 
@@ -165,7 +166,7 @@ async def sweep(engine: Engine) -> int:
         for turn_id in found:
             row = await store.find_turn(conn, turn_id)
             if row is not None and row.state == "running" and not _written(engine, row):
-                await _interrupt(engine, conn, row)
+                await close_orphan(engine, conn, row)
     return len(found)
 
 
@@ -176,10 +177,11 @@ def _written(engine: Engine, row: TurnRow) -> bool:
     return row.replica_alive
 
 
-async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
+async def close_orphan(engine: Engine, conn: Connection, row: TurnRow) -> None:
     """Store what the piece log has of an orphaned turn, and close it."""
     if not await store.take_over(conn, row, engine.live.replica_id):
         return
+    await looks.abandon(conn, engine, row)
     text = await _logged(conn, row)
     reply_id = uuid7() if text else None
     if reply_id is not None:
@@ -206,7 +208,7 @@ async def _interrupt(engine: Engine, conn: Connection, row: TurnRow) -> None:
         state="interrupted",
         reply_id=reply_id,
         strategy=None,
-        why=row.why,
+        why=row.why | {"look_due": None},
         usage=None,
         problem=None,
     )

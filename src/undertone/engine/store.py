@@ -182,6 +182,14 @@ async def finish_turn(
     return cursor.rowcount == 1
 
 
+async def note_why(conn: Connection, user_id: UUID, turn_id: UUID, more: Mapping[str, Any]) -> None:
+    """Change parts of what a running turn's row says of its reasons."""
+    await conn.execute(
+        "update turns set why = why || %s::jsonb where user_id = %s and turn_id = %s",
+        [json.dumps(more, default=str), user_id, turn_id],
+    )
+
+
 async def find_turn(conn: Connection, turn_id: UUID) -> TurnRow | None:
     async with conn.cursor(row_factory=class_row(TurnRow)) as cursor:
         await cursor.execute(

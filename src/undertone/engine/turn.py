@@ -17,10 +17,10 @@ from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import alternatives, asides, care, personas, sent, sent_store, store, views
+from undertone.engine import alternatives, asides, care, duties, looks, personas, sent, sent_store, store, views
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
-from undertone.engine.preparation import canary, prepare
+from undertone.engine.preparation import canary, prepare, read_past
 from undertone.errors import ModelFailed, NotReady, UndertoneError, Unprocessable
 from undertone.resources import Connection
 from undertone.types import Usage, Vector
@@ -78,7 +78,9 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             typing_stops=said.typing_stops,
             quarantined=verdict.quarantine,
         )
-        state, duties = guardrails.care.advance(state, verdict, now, notice_every=engine.notice_every)
+        due = looks.due(engine, verdict, state, now)
+        verdict = due.floor if due else verdict
+        state, owed = guardrails.care.advance(state, verdict, now, notice_every=engine.notice_every)
         begun = Begun(
             person=person,
             persona=persona,
@@ -87,13 +89,14 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             vector=vectors[0],
             recall_vector=recall_vector,
             verdict=verdict,
-            duties=duties,
+            duties=owed,
             now=now,
             since=since,
             shows_asides=said.shows_asides,
             kind="edit" if edited else "said",
             debug=said.debug,
             platform_note=said.platform_note,
+            due=due,
         )
         await admit_turn(engine, conn, begun, state)
     return begun
@@ -102,7 +105,6 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
 async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guardrails.care.CareState) -> None:
     """Write what goes with an admitted message: the care state, the running turn, the events, a referral."""
     message, user_id = begun.message, begun.person.user_id
-    await guardrails.save_care(conn, user_id, state)
     await store.start_turn(
         conn,
         user_id=user_id,
@@ -112,11 +114,13 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
         persona_version=begun.persona.version,
         user_message_id=message.id,
         replica_id=engine.live.replica_id,
-        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": _notice(begun)},
+        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": _notice(begun)}
+        | looks.note(begun),
         now=begun.now,
         kind=begun.kind,
     )
-    happened: list[events.Event] = [
+    await events.record(
+        conn,
         events.TurnStarted(
             user_id=user_id,
             turn_id=begun.turn_id,
@@ -126,23 +130,9 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
             characters=len(message.text),
             response_time_s=message.response_time_s,
             typing_stops=message.typing_stops,
-        )
-    ]
-    rails = {
-        begun.verdict.crisis: begun.verdict.crisis != "none",
-        "injection": begun.verdict.injection,
-        "asks_human": begun.verdict.asks_human,
-    }
-    for rail in (name for name, fired in rails.items() if fired):
-        happened.append(events.RailTripped(user_id=user_id, turn_id=begun.turn_id, side="input", rail=rail))
-        observability.VERDICTS.labels(rail=rail).inc()
-    if begun.duties.disclose:
-        happened.append(events.NoticeShown(user_id=user_id, turn_id=begun.turn_id, reason=begun.duties.disclose))
-    if begun.duties.record_referral:
-        await guardrails.ledger.record_referral(
-            conn, begun.now.date(), kind=begun.duties.kind or "suicidal", country=begun.person.country or ""
-        )
-    await events.record(conn, *happened)
+        ),
+    )
+    await duties.carry_out(conn, begun, state)
 
 
 def reply(engine: Engine, begun: Begun) -> LiveTurn:
@@ -157,10 +147,16 @@ async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     draft = Draft(begun, _notice(begun))
     try:
         live.push(draft.notice)
-        if begun.duties.say_crisis_words:
+        if not begun.duties.say_crisis_words:
+            looking = asyncio.create_task(looks.take(engine, begun))
+            try:
+                read = await read_past(engine, begun)
+            finally:
+                begun = draft.begun = await looking
+            draft.prepared = None if begun.duties.say_crisis_words else await prepare(engine, begun, read)
+        if draft.prepared is None:
             live.push(_crisis_words(begun))
         else:
-            draft.prepared = await prepare(engine, begun)
             observability.TURN_ADDED_SECONDS.observe(time.perf_counter() - begun.since)
             live.speaking = asyncio.create_task(_speak(engine, draft, live))
             async with asyncio.timeout(engine.turn_s):

@@ -4,7 +4,7 @@
 `limits.admit` says when it is enough, and `require_protocol` keeps the engine shut without a crisis protocol.
 """
 
-from undertone.guardrails import care, crisis, disclosure, ledger, limits
+from undertone.guardrails import care, crisis, disclosure, ledger, limits, second_look
 from undertone.guardrails.crisis import crisis_reply, require_protocol
 from undertone.guardrails.rails import OutputRail
 from undertone.guardrails.store import HOLDINGS, load_care, save_care
@@ -23,4 +23,5 @@ __all__ = [
     "load_care",
     "require_protocol",
     "save_care",
+    "second_look",
 ]

@@ -136,6 +136,8 @@ def _level(state: CareState, verdict: Verdict, now: datetime) -> Level:
         return verdict.crisis
     answered = not _past(state.checked_in_at, now, ANSWER_WINDOW)
     fresh = not _past(state.crisis_at, now, FRESH_CRISIS)
+    if verdict.unsure:
+        return "concern"
     return "crisis" if answered or fresh else "concern"
 
 

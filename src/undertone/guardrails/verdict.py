@@ -33,9 +33,11 @@ def check_input(text: str, vector: Vector, *, readable: bool = True) -> Verdict:
     """
     plain = _visible(text)
     row, words = bag(plain), normalise(plain)
-    scores = {name: heads.load(name).score(row, vector, lexicon.cues(name, words)) for name in _HEADS}
+    cues = {name: lexicon.cues(name, words) for name in _HEADS}
+    scores = {name: heads.load(name).score(row, vector, cues[name]) for name in _HEADS}
     limits = {name: limit for head in _HEADS for name, limit in heads.load(head).thresholds.items()}
-    level = _level(scores["crisis"], limits["concern"] * (1.0 if readable else UNREAD), limits["crisis"])
+    concern = limits["concern"] * (1.0 if readable else UNREAD)
+    level = _level(scores["crisis"], concern, limits["crisis"])
     injection = scores["injection"] >= limits["injection"]
     asks_human = scores["human"] >= limits["asks_human"]
     if level != "none":
@@ -49,6 +51,8 @@ def check_input(text: str, vector: Vector, *, readable: bool = True) -> Verdict:
         quarantine=injection,
         scores=scores,
         reasons=tuple(_SAID[name] for name, holds in found.items() if holds),
+        nearness=scores["crisis"] / concern,
+        plain=cues["crisis"].plain > 0,
     )
 
 

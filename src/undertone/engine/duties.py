@@ -1,0 +1,32 @@
+"""What a verdict obliges us to, written down in the transaction that admits a message or settles a second look.
+
+    await duties.carry_out(conn, begun, state)
+
+The care state moves on, the referral stands in the ledger, the log hears which rails fired. Says nothing to anybody:
+the turn does. Knows no model and no HTTP.
+"""
+
+from undertone import events, guardrails, observability
+from undertone.engine.nouns import Begun
+from undertone.guardrails.care import CareState
+from undertone.resources import Connection
+
+
+async def carry_out(conn: Connection, begun: Begun, state: CareState, *, settled: bool = False) -> None:
+    """Write down what this message brought. `settled`: a second look came after the admission, which told the rest."""
+    user_id, turn_id, duties = begun.person.user_id, begun.turn_id, begun.duties
+    await guardrails.save_care(conn, user_id, state)
+    rails = {begun.verdict.crisis: begun.verdict.crisis != "none"}
+    if not settled:
+        rails |= {"injection": begun.verdict.injection, "asks_human": begun.verdict.asks_human}
+    happened: list[events.Event] = []
+    for rail in (name for name, fired in rails.items() if fired):
+        happened.append(events.RailTripped(user_id=user_id, turn_id=turn_id, side="input", rail=rail))
+        observability.VERDICTS.labels(rail=rail).inc()
+    if duties.disclose and not settled:
+        happened.append(events.NoticeShown(user_id=user_id, turn_id=turn_id, reason=duties.disclose))
+    if duties.record_referral:
+        await guardrails.ledger.record_referral(
+            conn, begun.now.date(), kind=duties.kind or "suicidal", country=begun.person.country or ""
+        )
+    await events.record(conn, *happened)
