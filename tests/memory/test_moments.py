@@ -13,6 +13,17 @@ from undertone.memory.times import anchor, anchored
 TUESDAY = datetime(2026, 5, 5, 19, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
+OTHER_DAYS = (
+    "the bus was late again and I read half a novel on the way",
+    "my sister painted her kitchen green",
+    "I cannot find my umbrella anywhere",
+    "we watched the cup final with the neighbours",
+    "the cat slept on my keyboard all morning",
+    "I finally repaired the tap in the bathroom",
+    "our choir sings in the old church on Sundays",
+    "the garden needs rain badly",
+)
+
 
 async def tell(conn: Connection, embedder: MiniLM, user: UUID, at: datetime, *texts: str) -> None:
     conversation = await memory.open_conversation(conn, user, "mira", now=at)
@@ -36,6 +47,10 @@ async def tell(conn: Connection, embedder: MiniLM, user: UUID, at: datetime, *te
         ("my exam is tomorrow", 5, 5),
         ("the exam is on 20 May", 19, 19),
         ("I sat my exam", 4, 4),
+        ("my exam was two days ago", 2, 2),
+        ("my exam is next week", 10, 16),
+        ("my exam is in two weeks", 15, 21),
+        ("my exam is in May", 30, 30),
     ],
 )
 def test_the_day_before_an_event_is_counted_from_where_it_was_told(told: str, first: int, last: int) -> None:
@@ -59,8 +74,25 @@ def test_the_week_after_is_a_week() -> None:
     assert span.start.day == 5
 
 
+@pytest.mark.parametrize(
+    ("question", "event", "first", "last"),
+    [
+        ("what happened two days before my exam?", "exam", -2, -2),
+        ("how was the week before the wedding party", "wedding party", -7, -1),
+        ("the three weeks after our holiday were good", "holiday", 1, 21),
+        ("what did I do the day after my exam and who came?", "exam", 1, 1),
+        ("the night before my exam did I sleep?", "exam", -1, -1),
+    ],
+)
+def test_numbers_of_days_and_the_name_of_the_event_are_read(question: str, event: str, first: int, last: int) -> None:
+    leaning = anchor(question)
+    assert leaning is not None
+    assert (leaning.event, leaning.first, leaning.last) == (event, first, last)
+
+
 async def test_the_evening_before_my_exam_is_found(conn: Connection, embedder: MiniLM) -> None:
     user = uuid4()
+    await tell(conn, embedder, user, TUESDAY - timedelta(days=30), *OTHER_DAYS)
     await tell(conn, embedder, user, TUESDAY, "my biology exam is on Friday, wish me luck")
     await tell(conn, embedder, user, TUESDAY - timedelta(days=9), "we ate dumplings and walked by the canal tonight")
     await tell(conn, embedder, user, TUESDAY + timedelta(days=2), "we ate noodles and I walked to the pier tonight")

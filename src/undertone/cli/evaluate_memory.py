@@ -72,7 +72,8 @@ def _print(console: Console, result: dict[str, Any]) -> None:
     for k, value in result["recall"].items():
         console.print(f"  recall@{k} {value:.3f}   nDCG@{k} {result['ndcg'][k]:.3f}")
     for name, figures in result.get("baselines", {}).items():
-        console.print(f"  {name} alone: " + ", ".join(f"recall@{k} {value:.3f}" for k, value in figures.items()))
+        both = [f"recall@{k} {value:.3f}, nDCG@{k} {figures['ndcg'][k]:.3f}" for k, value in figures["recall"].items()]
+        console.print(f"  {name} alone: " + "; ".join(both))
     for name, value in result["by_category"].items():
         console.print(f"  category {name}: recall@10 {value:.3f}")
     console.print(f"  recall took {result['latency_ms']['p50']} ms (p50), {result['latency_ms']['p95']} ms (p95)")

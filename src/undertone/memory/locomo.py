@@ -29,9 +29,9 @@ from undertone.memory.index import read_stream
 from undertone.memory.query import read_query
 from undertone.memory.ranking import rank
 from undertone.memory.retrieval import recall
-from undertone.memory.vectors import similarities
+from undertone.memory.vectors import Vectors
 from undertone.resources import Connection, Pool
-from undertone.types import Role
+from undertone.types import Role, Vector
 
 _SESSION = re.compile(r"session_(\d+)")
 _EVIDENCE = re.compile(r"D\d+:\d+")
@@ -145,15 +145,23 @@ async def measure(
     are of `recall` and of `append` alone, embedding not included.
     """
     tally = _Tally(defaultdict(list), defaultdict(list), defaultdict(list), [], [])
-    alone: dict[str, dict[int, list[float]]] = {"vector": defaultdict(list), "bm25": defaultdict(list)}
+    alone = {
+        name: _Tally(defaultdict(list), defaultdict(list), defaultdict(list), [], []) for name in ("vector", "bm25")
+    }
     async with pool.connection() as conn:
         for chat in chats:
             user_id = uuid7()
-            ids = await _ingest(conn, embedder, user_id, chat, tally)
+            ids, vectors = await _ingest(conn, embedder, user_id, chat, tally)
             await _ask(conn, embedder, user_id, chat, ids, tally, ks)
             if baselines:
-                await _ask_legs(conn, embedder, user_id, chat, list(ids.values()), alone, ks)
-    legs = {name: {str(k): _mean(values) for k, values in found.items()} for name, found in alone.items()}
+                await _ask_legs(conn, embedder, user_id, chat, list(ids.values()), vectors, alone, ks)
+    legs = {
+        name: {
+            "recall": {str(k): _mean(found.recall[k]) for k in ks},
+            "ndcg": {str(k): _mean(found.ndcg[k]) for k in ks},
+        }
+        for name, found in alone.items()
+    }
     return {
         **({"baselines": legs} if baselines else {}),
         "questions": len(tally.query_ms),
@@ -166,8 +174,12 @@ async def measure(
     }
 
 
-async def _ingest(conn: Connection, embedder: Embedder, user_id: UUID, chat: Chat, tally: _Tally) -> dict[UUID, str]:
+async def _ingest(
+    conn: Connection, embedder: Embedder, user_id: UUID, chat: Chat, tally: _Tally
+) -> tuple[dict[UUID, str], Vectors]:
+    """The ids of the messages in the order they were stored, and their vectors, shape (n, d)."""
     ids: dict[UUID, str] = {}
+    all_vectors: list[Vector] = []
     for session in chat.sessions:
         conversation = await store.open_conversation(conn, user_id, _PERSONA, now=session[0].at)
         vectors = await embedder.embed([said.text for said in session])
@@ -186,7 +198,8 @@ async def _ingest(conn: Connection, embedder: Embedder, user_id: UUID, chat: Cha
             )
             tally.write_ms.append((time.perf_counter() - begun) * 1_000)
             ids[message.id] = said.id
-    return ids
+        all_vectors.extend(vectors)
+    return ids, np.asarray(all_vectors, dtype=np.float32)
 
 
 async def _ask(
@@ -205,9 +218,7 @@ async def _ask(
         found = await recall(conn, user_id, _PERSONA, question.text, vector, now=now, k=max(ks), embed=embedder)
         tally.query_ms.append((time.perf_counter() - begun) * 1_000)
         hits = [ids[memory.id] in question.evidence for memory in found if memory.kind == "turn"]
-        for k in ks:
-            tally.recall[k].append(sum(hits[:k]) / len(question.evidence))
-            tally.ndcg[k].append(_gain(hits[:k]) / _gain([True] * min(k, len(question.evidence))))
+        _count(tally, hits, question, ks)
         at_ten = sum(hits[:10]) / len(question.evidence)
         tally.by_category[question.category].append(at_ten)
 
@@ -218,24 +229,29 @@ async def _ask_legs(
     user_id: UUID,
     chat: Chat,
     ids: Sequence[str],
-    alone: Mapping[str, Mapping[int, list[float]]],
+    said: Vectors,
+    alone: Mapping[str, _Tally],
     ks: Sequence[int],
 ) -> None:
-    """Recall of either leg by itself; `ids` are the messages' in the order they were stored."""
-    stream = await read_stream(conn, user_id, _PERSONA)
+    """Recall of either leg by itself; `ids` and `said`, shape (n, d), are the messages' as they were stored."""
+    stream = await read_stream(conn, user_id, [_PERSONA])
     now = chat.sessions[-1][-1].at + timedelta(days=1)
     vectors = await embedder.embed([question.text for question in chat.questions])
     for question, vector in zip(chat.questions, vectors, strict=True):
         query = read_query(question.text, set(np.unique(stream.speaker).tolist()) - {0}, now)
         scores = {
-            "vector": similarities(stream.vectors, vector),
+            "vector": said @ vector,
             "bm25": rank(stream, query, None, now).own_words,
         }
         for name, score in scores.items():
             order = stream.seq[np.argsort(-score, kind="stable")[: max(ks)]] - 1
-            hits = [ids[place] in question.evidence for place in order.tolist()]
-            for k in ks:
-                alone[name][k].append(sum(hits[:k]) / len(question.evidence))
+            _count(alone[name], [ids[place] in question.evidence for place in order.tolist()], question, ks)
+
+
+def _count(tally: _Tally, hits: Sequence[bool], question: Question, ks: Sequence[int]) -> None:
+    for k in ks:
+        tally.recall[k].append(sum(hits[:k]) / len(question.evidence))
+        tally.ndcg[k].append(_gain(hits[:k]) / _gain([True] * min(k, len(question.evidence))))
 
 
 def _gain(hits: Sequence[bool]) -> float:

@@ -35,8 +35,10 @@ SPEAKER = 3.0
 """Worth, in standard deviations, of being said by the one the query asks about."""
 TIME = 1.0
 """Worth of being said in the time the query names, or in the week after, when people tell what happened."""
-RECENCY, HALF_LIFE_DAYS = 0.1, 90.0
-"""At most this much for being new: a tie-breaker with a floor of 0, since decay without a floor destroys recall."""
+BOOST, HALF_LIFE_DAYS = 0.1, 90.0
+"""At most this much each for being new, often used and kept: ties are broken, nothing is buried (the floor is 0)."""
+USES = 4.0
+"""Uses after which half of that boost is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,13 @@ def rank(stream: Stream, query: Query, vector: Vector | None, now: datetime) -> 
     in_time = _in_time(stream, query)
     score += SPEAKER * asked + TIME * in_time
     age_days = np.maximum(now.timestamp() - stream.created, 0.0) / 86_400
-    score += RECENCY * 0.5 ** (age_days / HALF_LIFE_DAYS)
+    score += BOOST * 0.5 ** (age_days / HALF_LIFE_DAYS)
     return Ranked(score.astype(np.float32), own_words, near_words, cosine, asked, in_time)
+
+
+def known(use_count: int, kept: bool, pinned: bool) -> float:
+    """What a message gains by having been used in `use_count` requests, and by what was kept of it."""
+    return BOOST * (1 - 0.5 ** (use_count / USES)) + BOOST * (1.0 if pinned else 0.5 * kept)
 
 
 class _Neighbourhood:
@@ -175,9 +182,14 @@ def _in_time(stream: Stream, query: Query) -> npt.NDArray[np.bool_]:
 
 def _by_role(values: Floats, stream: Stream) -> Floats:
     """z-scores among the person's messages and among the persona's."""
-    scored = np.empty_like(values)
-    for group in (stream.user, ~stream.user):
-        scored[group] = _z(values[group])
+    mine = stream.user.astype(np.float32)
+    scored = np.zeros_like(values)
+    for group in (mine, 1 - mine):
+        if count := float(group.sum()):
+            apart = (values - float(values @ group) / count) * group
+            deviation = (float(apart @ apart) / count) ** 0.5
+            if deviation > 1e-6:
+                scored += apart / np.float32(deviation)
     return scored
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from undertone.llm.protocol import Embedder
 from undertone.memory import terms
@@ -18,7 +19,7 @@ from undertone.memory.index import Row, Stream, read_rows, read_stream
 from undertone.memory.index.stream import name_conversation
 from undertone.memory.inspection_store import personas_of
 from undertone.memory.query import Query, read_query
-from undertone.memory.ranking import Ranked, rank
+from undertone.memory.ranking import Floats, Ranked, known, rank
 from undertone.memory.times import Anchor, anchored
 from undertone.resources import Connection
 from undertone.types import Memory, Vector
@@ -60,53 +61,58 @@ async def recall(
     never recalled. `across_personas` looks at what was told to the person's
     other personas too: only where the person said yes to that.
     """
+    told_to = [persona_id]
     if across_personas:
-        told = [persona_id, *(other for other in await personas_of(conn, user_id) if other != persona_id)]
-        found = [
-            replace(memory, why=memory.why if other == persona_id else f"{memory.why}; told to {other}")
-            for other in told
-            for memory in await recall(
-                conn,
-                user_id,
-                other,
-                text,
-                vector,
-                now=now,
-                k=k,
-                budget_tokens=budget_tokens,
-                exclude_conversation_after=exclude_conversation_after,
-                exclude_seqs=exclude_seqs if other == persona_id else None,
-                exclude_ids=exclude_ids,
-                embed=embed,
-            )
-        ]
-        return _best(found, k, budget_tokens)
-    stream = await read_stream(conn, user_id, persona_id)
+        told_to += [other for other in await personas_of(conn, user_id) if other != persona_id]
+    stream = await read_stream(conn, user_id, told_to)
     if not len(stream):
         return []
     query = read_query(text, set(np.unique(stream.speaker).tolist()) - {0}, now)
     if vector is not None and embed is not None and query.nameless != text:
         vector = (await embed.embed([query.nameless]))[0]
     if query.anchor is not None:
-        query = await _with_anchor(conn, user_id, persona_id, stream, query, query.anchor, now)
+        query = await _with_anchor(conn, user_id, told_to, stream, query, query.anchor, now)
     ranked = rank(stream, query, vector, now)
     allowed = (ranked.near_words > 0) | (ranked.cosine >= MEANING_FLOOR)
     if exclude_conversation_after is not None:
         conversation_id, position = exclude_conversation_after
         allowed &= (stream.conversation != name_conversation(conversation_id)) | (stream.position < position)
     if exclude_seqs is not None:
-        allowed &= (stream.seq < exclude_seqs[0]) | (stream.seq > exclude_seqs[1])
+        allowed &= (stream.persona > 0) | (stream.seq < exclude_seqs[0]) | (stream.seq > exclude_seqs[1])
     wanted = k or (MOST if budget_tokens is not None else K)
-    candidates = np.flatnonzero(allowed)
-    best = candidates[np.argsort(-ranked.score[candidates], kind="stable")][: wanted + len(exclude_ids) + wanted // 2]
-    rows = await read_rows(conn, user_id, persona_id, stream.seq[best].tolist())
-    return _chosen(best.tolist(), rows, set(exclude_ids), stream, query, ranked, wanted, budget_tokens)
+    best = _first(ranked.score, np.flatnonzero(allowed), wanted + len(exclude_ids) + wanted // 2)
+    rows = await read_rows(conn, user_id, [_place(stream, told_to, place) for place in best])
+    found = [(place, row) for place in best if (row := rows.get(_place(stream, told_to, place))) is not None]
+    found.sort(
+        key=lambda pair: -(float(ranked.score[pair[0]]) + known(pair[1].use_count, pair[1].kept, pair[1].pinned))
+    )
+    return _chosen(
+        [(place, row) for place, row in found if row.id not in set(exclude_ids)],
+        told_to,
+        stream,
+        query,
+        ranked,
+        wanted,
+        budget_tokens,
+    )
+
+
+def _first(score: Floats, among: npt.NDArray[np.intp], count: int) -> list[int]:
+    """The places of the best `count` scores among those, best first; the earlier first where scores are equal."""
+    if len(among) > count:
+        edge = np.partition(score[among], -count)[-count]
+        among = among[score[among] >= edge]
+    best: list[int] = among[np.argsort(-score[among], kind="stable")][:count].tolist()
+    return best
+
+
+def _place(stream: Stream, told_to: list[str], place: int) -> tuple[str, int]:
+    return told_to[int(stream.persona[place])], int(stream.seq[place])
 
 
 def _chosen(
-    best: list[int],
-    rows: dict[int, Row],
-    excluded: set[UUID],
+    best: list[tuple[int, Row]],
+    told_to: list[str],
     stream: Stream,
     query: Query,
     ranked: Ranked,
@@ -117,12 +123,12 @@ def _chosen(
     found: list[Memory] = []
     seen: set[str] = set()
     chosen: list[frozenset[int]] = []
+    asked = {terms.hash_stem(stem): word for stem, word in query.words.items()}
     spent = 0
-    for place in best:
+    for place, row in best:
         if len(found) == wanted:
             break
-        row = rows.get(int(stream.seq[place]))
-        if row is None or row.id in excluded or (same := " ".join(row.text.casefold().split())) in seen:
+        if (same := " ".join(row.text.casefold().split())) in seen:
             continue
         cost = len(row.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
         stems = stream.stems_of(place)
@@ -131,7 +137,9 @@ def _chosen(
         spent += cost
         seen.add(same)
         chosen.append(stems)
-        why = _why(place, row, stream, query, ranked)
+        why = _why(place, row, [word for stem, word in asked.items() if stem in stems], query, ranked)
+        if row.persona_id != told_to[0]:
+            why += f"; told to {row.persona_id}"
         found.append(
             Memory(row.id, "turn", row.text, row.role, row.created_at, float(ranked.score[place]), why, (row.id,))
         )
@@ -139,14 +147,15 @@ def _chosen(
 
 
 async def _with_anchor(
-    conn: Connection, user_id: UUID, persona_id: str, stream: Stream, query: Query, anchor: Anchor, now: datetime
+    conn: Connection, user_id: UUID, told_to: list[str], stream: Stream, query: Query, anchor: Anchor, now: datetime
 ) -> Query:
     """The query with the span that an event of the person's own gives it; as it was when they never spoke of one."""
     told = rank(stream, read_query(anchor.event, (), now), None, now).own_words * stream.user
     place = int(told.argmax())
     if told[place] <= 0:
         return query
-    row = (await read_rows(conn, user_id, persona_id, [int(stream.seq[place])])).get(int(stream.seq[place]))
+    rows = await read_rows(conn, user_id, [_place(stream, told_to, place)])
+    row = next(iter(rows.values()), None)
     return query if row is None else replace(query, times=(anchored(anchor, row.text, row.created_at), *query.times))
 
 
@@ -155,23 +164,9 @@ def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
     return len(one & other) >= ALIKE * max(3, len(one | other))
 
 
-def _best(found: list[Memory], k: int | None, budget_tokens: int | None) -> list[Memory]:
-    """The best of several streams, each scored on its own statistics."""
-    best: list[Memory] = []
-    spent = 0
-    for memory in sorted(found, key=lambda memory: -memory.score)[: k or (MOST if budget_tokens is not None else K)]:
-        spent += len(memory.text) // CHARACTERS_PER_TOKEN + TOKENS_AROUND
-        if budget_tokens is not None and spent > budget_tokens:
-            break
-        best.append(memory)
-    return best
-
-
-def _why(place: int, row: Row, stream: Stream, query: Query, ranked: Ranked) -> str:
-    """Why this one was found, in words."""
+def _why(place: int, row: Row, shared: list[str], query: Query, ranked: Ranked) -> str:
+    """Why this one was found, in words; `shared` are the words it has in common with the query."""
     reasons: list[str] = []
-    stems = set(terms.analyse(row.text))
-    shared = [word for stem, word in query.words.items() if stem in stems]
     if shared:
         reasons.append("shares " + ", ".join(f"“{word}”" for word in shared[:4]))
     elif ranked.near_words[place] > 0:

@@ -38,12 +38,20 @@ _IN_SEASON = re.compile(r"\bin\s+(?:the\s+)?(?P<season>" + "|".join(SEASONS) + r
 _DAY_WORD = re.compile(r"\b(?P<word>today|yesterday|tonight|this morning|the day before yesterday)\b", re.IGNORECASE)
 
 
+_NOT_EVENT = (
+    r"(?:and|or|but|so|did|do|does|was|were|is|are|had|have|has|i|we|you|he|she|they|it|that|when|where|what|who|in|on|at"
+    r"|last|this|started|began|came|went)\b"
+)
+"""Words that end the name of an event: "before my exam did I ..." is about an exam."""
 _ANCHORED = re.compile(
-    r"\b(?:(?P<unit>day|night|evening|morning|week)s?\s+)?(?P<side>before|after)\s+(?:my|our|the|his|her|their)\s+"
-    r"(?P<event>[^\W\d_]+(?:\s+[^\W\d_]+)?)",
+    r"\b(?:(?P<n>\d{1,2}|two|three|four|five|six|seven|ten)\s+)?(?:(?P<unit>day|night|evening|morning|week)s?\s+)?"
+    r"(?P<side>before|after)\s+(?:my|our|the|his|her|their)\s+"
+    r"(?P<event>[^\W\d_]+(?:\s+(?!" + _NOT_EVENT + r")[^\W\d_]+)?)",
     re.IGNORECASE,
 )
 _WEEKDAY = re.compile(r"\b(?:on|this|next|until|till)\s+(?P<day>" + "|".join(DAYS) + r")\b", re.IGNORECASE)
+_NEXT = re.compile(r"\b(?:next|coming)\s+(?P<unit>week|month)\b", re.IGNORECASE)
+_AHEAD = re.compile(r"\bin\s+(?P<n>\d{1,2}|[a-z]+)\s+(?P<unit>day|week|month)s?\b", re.IGNORECASE)
 _SOON = re.compile(r"\b(?P<word>tomorrow|today|tonight|yesterday)\b", re.IGNORECASE)
 
 
@@ -84,23 +92,47 @@ def anchor(text: str) -> Anchor | None:
     match = _ANCHORED.search(text)
     if match is None or not match["unit"]:
         return None
-    reach = 7 if match["unit"].lower() == "week" else 1
+    week = match["unit"].lower() == "week"
+    number = _number(match["n"] or "one")
+    first, last = (1 if week else number, 7 * number if week else number)
     before = match["side"].lower() == "before"
-    return Anchor(match["event"], -reach if before else 1, -1 if before else reach, match.group())
+    return Anchor(match["event"], -last if before else first, -first if before else last, match.group())
 
 
 def anchored(found: Anchor, told: str, said_on: datetime) -> Span:
-    """The span, where `told`, said on `said_on`, tells when the event was or would be; that very day else."""
+    """The span, where `told`, said on `said_on`, tells when the event was or would be; that very day else.
+
+    An event told of as some time in May, or next week, gives a span of all days it may lean on.
+    """
+    first, end = _told_time(told, said_on)
+    day = timedelta(days=1)
+    return Span(first + found.first * day, end + found.last * day, found.words)
+
+
+def _told_time(told: str, said_on: datetime) -> tuple[datetime, datetime]:
+    """When an event is, by the message that tells of it: from a day up to, not including, another."""
     midnight = said_on.replace(hour=0, minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
-    at = midnight
     if soon := _SOON.search(told):
-        at += {"tomorrow": 1, "yesterday": -1}.get(soon["word"].lower(), 0) * day
-    elif weekday := _WEEKDAY.search(told):
-        at += ((DAYS.index(weekday["day"].lower()) - midnight.weekday()) % 7 or 7) * day
-    elif dated := next(_dates(told, said_on + 180 * day), None):  # half a year ahead is still to come
-        at = dated[1]
-    return Span(at + found.first * day, at + (found.last + 1) * day, found.words)
+        at = midnight + {"tomorrow": 1, "yesterday": -1}.get(soon["word"].lower(), 0) * day
+        return at, at + day
+    if weekday := _WEEKDAY.search(told):
+        at = midnight + ((DAYS.index(weekday["day"].lower()) - midnight.weekday()) % 7 or 7) * day
+        return at, at + day
+    if coming := _NEXT.search(told):
+        if coming["unit"].lower() == "week":
+            monday = midnight + (7 - midnight.weekday()) * day
+            return monday, monday + 7 * day
+        return _months_later(midnight.replace(day=1), 1), _months_later(midnight.replace(day=1), 2)
+    if (ahead := _AHEAD.search(told)) and (number := _number(ahead["n"])):
+        unit = {"day": 1, "week": 7, "month": 30}[ahead["unit"].lower()]
+        slack = unit // 2 * day
+        return midnight + number * unit * day - slack, midnight + number * unit * day + slack + day
+    if dated := next(_dates(told, said_on + 180 * day), None):  # half a year ahead is still to come
+        return dated[1], dated[2]
+    if past := next((span for span in _relative(told, said_on) if span[1] <= said_on), None):
+        return past[1], past[2]
+    return midnight, midnight + day
 
 
 def _dates(text: str, now: datetime) -> Iterator[tuple[re.Match[str], datetime, datetime]]:
@@ -129,7 +161,7 @@ def _relative(text: str, now: datetime) -> Iterator[tuple[re.Match[str], datetim
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
     for match in _AGO.finditer(text):
-        number = NUMBERS.get(match["n"].lower()) or (int(match["n"]) if match["n"].isdigit() else 0)
+        number = _number(match["n"])
         unit = {"day": 1, "week": 7, "month": 30, "year": 365}[match["unit"].lower()]
         if number and number * unit < 36_500:
             middle = midnight - number * unit * day
@@ -170,6 +202,11 @@ def _season(season: str, midnight: datetime) -> tuple[datetime, datetime]:
     if start > midnight:
         start = start.replace(year=start.year - 1)
     return start, _months_later(start, 3)
+
+
+def _number(word: str) -> int:
+    """A number in digits or words; 0 for another word."""
+    return NUMBERS.get(word.lower()) or (int(word) if word.isdigit() else 0)
 
 
 def _month(name: str) -> int:

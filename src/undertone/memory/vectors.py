@@ -6,7 +6,6 @@ Unit vectors only.
 """
 
 import struct
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +46,11 @@ def from_halfvec(wire: bytes | None) -> Vector | None:
     return np.frombuffer(wire, dtype=">f2", offset=4).astype(np.float32)
 
 
-def from_halfvecs(wires: Sequence[bytes]) -> Vectors:
-    """Several at once: float32 of shape (n, d); (0, 0) for none."""
-    if not wires:
+def from_halfvecs(wires: bytes, count: int) -> Vectors:
+    """`count` of them, one after another: float32 of shape (count, d); (0, 0) for none."""
+    if not count:
         return np.zeros((0, 0), dtype=np.float32)
-    return np.frombuffer(b"".join(wires), dtype=">f2").reshape(len(wires), -1)[:, 2:].astype(np.float32)
+    return np.frombuffer(wires, dtype=">f2").reshape(count, -1)[:, 2:].astype(np.float32)
 
 
 def pack_codes(vectors: Vectors) -> bytes:
@@ -62,7 +61,10 @@ def pack_codes(vectors: Vectors) -> bytes:
     """
     if not vectors.size:
         return b""
-    levels = np.digitize(vectors * np.sqrt(vectors.shape[1]), _EDGES).astype(np.uint8)
+    scaled = vectors * np.float32(np.sqrt(vectors.shape[1]))
+    levels = np.zeros(scaled.shape, dtype=np.uint8)
+    for edge in _EDGES:
+        levels += scaled >= np.float32(edge)
     fours = levels.reshape(len(vectors), -1, 4)
     return (fours << np.array([0, 2, 4, 6], dtype=np.uint8)).sum(axis=2, dtype=np.uint8).tobytes()
 

@@ -52,8 +52,10 @@ def name_speaker(speaker: str | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """All messages that may be recalled, in the order they were said; every array has one entry a message."""
+    """All messages that may be recalled, persona by persona in the order they were said; one entry a message."""
 
+    persona: Ints
+    """The number of the persona it was told to, among those asked for."""
     seq: Ints
     conversation: npt.NDArray[np.uint32]
     position: Ints
@@ -63,6 +65,8 @@ class Stream:
     user: npt.NDArray[np.bool_]
     has_vector: npt.NDArray[np.bool_]
     term_counts: Ints
+    ends: Ints
+    """Where each message's stems end in `stems`."""
     stems: npt.NDArray[np.uint32]
     """Distinct stems of all messages one after another, `term_counts` of them each; `counts` says how often."""
     counts: npt.NDArray[np.float32]
@@ -70,12 +74,15 @@ class Stream:
     """Codes of the messages that have a vector (see memory/vectors.py)."""
 
     @classmethod
-    def of(cls, parts: Iterable[Packed]) -> "Stream":
-        """Join packed messages. The parts must not overlap and must come in order."""
-        parts = list(parts)
+    def of(cls, numbered: Iterable[tuple[int, Packed]]) -> "Stream":
+        """Join packed messages, each part with its persona's number. Parts must not overlap and must come in order."""
+        numbered = list(numbered)
+        parts = [part for _, part in numbered]
+        sizes = [len(part.heads) // HEAD.itemsize for part in parts]
         heads = np.frombuffer(b"".join(part.heads for part in parts), dtype=HEAD)
         stems, counts = terms.unpack(b"".join(part.terms for part in parts))
         return cls(
+            persona=np.repeat(np.array([number for number, _ in numbered], dtype=np.int64), sizes),
             seq=heads["seq"].astype(np.int64),
             conversation=np.ascontiguousarray(heads["conversation"]),
             position=heads["position"].astype(np.int64),
@@ -84,6 +91,7 @@ class Stream:
             user=heads["user"] > 0,
             has_vector=heads["vector"] > 0,
             term_counts=heads["terms"].astype(np.int64),
+            ends=heads["terms"].cumsum(dtype=np.int64),
             stems=stems,
             counts=counts,
             vectors=b"".join(part.vectors for part in parts),
@@ -94,5 +102,5 @@ class Stream:
 
     def stems_of(self, place: int) -> frozenset[int]:
         """The hashes of one message's distinct stems."""
-        end = int(self.term_counts[: place + 1].sum())
+        end = int(self.ends[place])
         return frozenset(self.stems[end - int(self.term_counts[place]) : end].tolist())
