@@ -290,7 +290,7 @@ async def _plan(
         text,
         vector,
         now=at,
-        budget_tokens=1_350,
+        budget_tokens=reach.recall_tokens(900, text),
         exclude_conversation_after=(talk, framed.shown_from),
         exclude_seqs=framed.pages_cover,
         exclude_ids=(id,),

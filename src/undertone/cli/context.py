@@ -136,7 +136,7 @@ async def _draft(
                     text,
                     vector,
                     now=now,
-                    budget_tokens=settings.memory_tokens * 3 // 2,
+                    budget_tokens=reach.recall_tokens(settings.memory_tokens, text),
                     exclude_conversation_after=(talk.id, framed.shown_from),
                     exclude_seqs=framed.pages_cover,
                 )

@@ -140,7 +140,7 @@ async def read_past(engine: Engine, begun: Begun) -> Read:
                     message.text,
                     begun.recall_vector,
                     now=begun.now,
-                    budget_tokens=engine.memory_tokens * 3 // 2,  # what the persona itself said may have to wait
+                    budget_tokens=reach.recall_tokens(engine.memory_tokens, message.text),
                     exclude_conversation_after=(message.conversation_id, framed.shown_from),
                     exclude_seqs=framed.pages_cover,
                     exclude_ids=(message.id,),

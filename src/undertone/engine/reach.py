@@ -73,6 +73,12 @@ async def read(
     return Past(history, whole, pages)
 
 
+def recall_tokens(most: int, text: str) -> int:
+    """Tokens of memories to recall for one message: all that are allowed where it asks for something, half more since
+    what the persona itself said may have to wait; a third where it only tells, as what comes up then is background."""
+    return most * 3 // 2 if memory.asks(text) else most // 3
+
+
 def reserve(history_tokens: int, budget: int) -> int:
     """Tokens kept for this conversation out of the history's budget, growing in steps so that the rest stands still."""
     return next((int(budget * share) for share in RESERVES if history_tokens <= budget * share), max(0, budget))

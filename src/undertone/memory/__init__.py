@@ -21,6 +21,7 @@ from undertone.memory.imports_store import imported, mark_imported, reopen
 from undertone.memory.inspection_store import After, Held, Place, Search, find_held, get_held, kept, places, said
 from undertone.memory.pages_store import Page, read_pages
 from undertone.memory.past_store import as_of, said_at, with_forgotten
+from undertone.memory.query import asks
 from undertone.memory.retrieval import recall
 from undertone.memory.store import (
     Conversation,
@@ -58,6 +59,7 @@ __all__ = [
     "UserTurn",
     "append",
     "as_of",
+    "asks",
     "background",
     "close_conversation",
     "close_idle",

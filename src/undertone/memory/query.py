@@ -22,6 +22,11 @@ _ABOUT_YOU = re.compile(r"\byou(?:r|'ve|'d|’ve|’d)?\b", re.IGNORECASE)
 _REQUEST = re.compile(
     r"\b(?:can|could|would|will) you\b|\byou (?:can|could|please|help|give|tell|remember|know)\b", re.IGNORECASE
 )
+_ASKS = re.compile(
+    r"[?\uff1f\u061f\u037e]|^\W*(?:who|what|when|where|which|whose|why|how|do|did|does|is|are|was|were|can|could|have|has)\b"
+    r"|\b(?:remember|remind|recall|forgot|forget|told you|as i said|last time|the other day|tell me|guess)\b",
+    re.IGNORECASE,
+)
 MAX_STEMS = 48
 """A longer message is searched by its first stems."""
 
@@ -43,6 +48,11 @@ class Query:
     """An event of the person's own that a time leans on; `retrieval` looks for it."""
     nameless: str
     """The text without speakers' names; what to embed, since speakers seldom say their own names."""
+
+
+def asks(text: str) -> bool:
+    """Whether a message asks for something or points back, rather than only telling."""
+    return bool(_ASKS.search(text))
 
 
 def read_query(text: str, speakers: Collection[int], now: datetime) -> Query:
