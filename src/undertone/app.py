@@ -22,6 +22,7 @@ from undertone.engine import (
     Live,
     branches_store,
     care,
+    handovers_store,
     offers_store,
     personas,
     policy,
@@ -61,6 +62,7 @@ def wire_privacy() -> None:
         **offers_store.HOLDINGS,
         **reminders_store.HOLDINGS,
         **branches_store.HOLDINGS,
+        **handovers_store.HOLDINGS,
         **memory.HOLDINGS,
         **signals.HOLDINGS,
         **guardrails.HOLDINGS,
@@ -78,6 +80,7 @@ async def open_resources(
     """The pool, the model and the embedders, closed at the end. Raises NotReady or Unprocessable in words."""
     if settings.database_url is None:
         raise NotReady("No database: set DATABASE_URL, or start with `undertone serve`, which runs one for you.")
+    hook = guardrails.webhooks.hook_of(settings.webhook_url, settings.webhook_secret.get_secret_value())
     pool = await open_pool(
         settings.database_url, min_size=2, max_size=settings.db_pool_size, through_pooler=not settings.db_prepare
     )
@@ -93,7 +96,7 @@ async def open_resources(
     model = chat or build_chat(settings)
     try:
         clerk, look = _clerk(settings, model), look_of(settings, model)
-        yield Resources(db=pool, chat=model, embed=builtin, recall_embed=recall, clerk=clerk, look=look)
+        yield Resources(pool, model, builtin, recall, clerk=clerk, look=look, hook=hook)
     finally:
         await model.close()
         if embed is None:

@@ -108,6 +108,13 @@ class Settings(BaseSettings):
         description="How common each user type is, as JSON; equal when unset. Never a share of revenue.",
     )
 
+    webhook_url: str | None = Field(
+        default=None, description="An address of yours that hears of incidents at once; https, signed."
+    )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="What signs it: base64 of at least 24 bytes, `whsec_` before it or not."
+    )
+
     age_issuer: str | None = Field(default=None, description="Who signs age assertions; none are accepted when unset.")
     age_key: SecretStr = Field(
         default=SecretStr(""), description="The public key (PEM) or shared secret they sign with."

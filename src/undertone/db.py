@@ -15,6 +15,7 @@ import select
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from typing import LiteralString, cast
 
@@ -83,6 +84,13 @@ async def transaction(pool: Pool) -> AsyncGenerator[Connection]:
             yield conn
     finally:
         await pool.putconn(conn)
+
+
+async def clock(conn: Connection) -> datetime:
+    """The database's clock, which all replicas share."""
+    row = await (await conn.execute("select clock_timestamp()")).fetchone()
+    assert row is not None
+    return row[0]
 
 
 async def ping(pool: Pool, timeout_s: float = 2.0) -> None:

@@ -91,6 +91,28 @@ class SecondLookTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CareFollowedUp(Event):
+    """The day after a crisis the persona was told to ask, once, how the person has been."""
+
+    turn_id: UUID
+    care_kind: str
+    """What the crisis was about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentChanged(Event):
+    """An incident was opened, seen, closed or opened again."""
+
+    incident_id: UUID
+    incident_kind: str
+    level: str
+    """crisis or human."""
+    state: str
+    made_by: str
+    """turn or operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeShown(Event):
     """The person was told that the persona is an AI. `reason`: start, asked or clock."""
 
@@ -193,6 +215,8 @@ KINDS: tuple[type[Event], ...] = (
     TurnFinished,
     RailTripped,
     SecondLookTaken,
+    CareFollowedUp,
+    IncidentChanged,
     NoticeShown,
     OfferWeighed,
     ReminderChanged,

@@ -65,6 +65,9 @@ MODEL_CALLS = counter(
 )
 TOKENS = counter("tokens", "Tokens billed, by model and kind: prompt, cached or completion.", "model", "kind")
 VERDICTS = counter("verdicts", "Input rails that fired, by rail.", "rail")
+WEBHOOKS = counter(
+    "webhooks", "Tries to tell the platform's address, by outcome: delivered, failed, given_up.", "outcome"
+)
 RECALL_SECONDS = histogram("recall_seconds", "Time to recall memories for one message.")
 JOBS = counter("jobs", "Jobs run, by job and outcome: done or failed (a failed one may be retried).", "job", "outcome")
 JOBS_QUEUED = gauge("jobs_queued", "Jobs in the queue, by state: todo, doing or failed.", "state")

@@ -76,6 +76,7 @@ def everything(draw: st.DrawFn) -> Ingredients:
         strategy=draw(st.sampled_from(list(CATALOGUE.values()))),
         duties=Duties(
             follow_up=draw(st.booleans()),
+            after_crisis=draw(st.booleans()),
             romance_paused=draw(st.booleans()),
             disclose=draw(st.sampled_from([None, "start", "asked", "clock"])),
         ),
@@ -179,7 +180,7 @@ def test_nothing_that_changes_stands_above_the_last_turn() -> None:
         one,
         now=NOW + timedelta(days=3, hours=5),
         strategy=CATALOGUE["candid"],
-        duties=Duties(follow_up=True, romance_paused=True),
+        duties=Duties(after_crisis=True, romance_paused=True),
         memories=[memory(1, "My sister lives by the sea.")],
         text="Something quite different.",
     )

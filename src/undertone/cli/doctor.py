@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Console
 
@@ -24,6 +25,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     checks: dict[str, Callable[[], str]] = {
         "database": lambda: _database(settings),
         "jobs": lambda: _jobs(settings),
+        "incidents": lambda: _incidents(settings),
+        "webhook": lambda: _webhook(settings),
         "embedder": lambda: _embedder(settings),
         "crisis protocol": lambda: f"version {guardrails.require_protocol().version}, active",
         "model": lambda: _model(settings),
@@ -67,6 +70,49 @@ async def _queue(dsn: str) -> jobs.QueueHealth:
     try:
         async with pool.connection() as conn:
             return await jobs.queue_health(conn)
+    finally:
+        await pool.close()
+
+
+def _incidents(settings: Settings) -> str:
+    tally, _, now = _told(settings)
+    if tally.oldest is not None and now - tally.oldest > guardrails.incidents.UNSEEN_TOO_LONG:
+        minutes = (now - tally.oldest).total_seconds() / 60
+        raise NotReady(f"{tally.waiting} wait, one for {minutes:.0f} minutes: look at GET /v1/incidents?state=open.")
+    if tally.referrals != tally.ledger:
+        raise NotReady(f"Incidents count {tally.referrals} referrals and the ledger {tally.ledger}: one was altered.")
+    return f"{tally.waiting} waiting; {tally.ledger} referrals, as the ledger has them"
+
+
+def _webhook(settings: Settings) -> str:
+    hook = guardrails.webhooks.hook_of(settings.webhook_url, settings.webhook_secret.get_secret_value())
+    _, stuck, _ = _told(settings)
+    if stuck:
+        first = stuck[0]
+        given_up = sum(delivery.given_up_at is not None for delivery in stuck)
+        raise NotReady(
+            f"{len(stuck)} not heard ({given_up} given up), the first since {first.created_at:%Y-%m-%d %H:%M} UTC, "
+            f"{first.attempts} tries: {first.problem or 'not tried yet; does a worker run?'}"
+        )
+    return "signed and heard" if hook else "none: incidents are only at GET /v1/incidents (set UNDERTONE_WEBHOOK_URL)"
+
+
+Told = tuple[guardrails.incidents.Tally, list[guardrails.webhooks.Delivery], datetime]
+
+
+def _told(settings: Settings) -> Told:
+    with database(settings, lambda _: None) as dsn:
+        return asyncio.run(_tell(dsn))
+
+
+async def _tell(dsn: str) -> Told:
+    pool = await db.open_pool(dsn, max_size=2)
+    try:
+        async with pool.connection() as conn:
+            now = await db.clock(conn)
+            return await guardrails.incidents.tally(conn), await guardrails.webhooks.stuck(conn, now), now
+    except psycopg.errors.UndefinedTable as error:
+        raise NotReady("The database is not up to date: run `undertone migrate`.") from error
     finally:
         await pool.close()
 

@@ -75,6 +75,18 @@ async def abandon(conn: Connection, engine: Engine, row: TurnRow) -> None:
     state, now = await guardrails.load_care(conn, row.user_id)
     state, _ = guardrails.care.advance(state, replace(final, asks_human=False), now, notice_every=engine.notice_every)
     await guardrails.save_care(conn, row.user_id, state)
+    if final.crisis == "crisis":  # nobody said the words, so there is no referral; an operator should look
+        await guardrails.incidents.opened(
+            conn,
+            user_id=row.user_id,
+            conversation_id=row.conversation_id,
+            persona_id=row.persona_id,
+            kind=guardrails.care.kind_of(final),
+            level="crisis",
+            country="",
+            now=now,
+            told=engine.resources.hook is not None,
+        )
 
 
 async def _act(conn: Connection, engine: Engine, begun: Begun, final: Verdict) -> Begun:
@@ -87,7 +99,7 @@ async def _act(conn: Connection, engine: Engine, begun: Begun, final: Verdict) -
         state, replace(final, asks_human=False), now, notice_every=engine.notice_every
     )
     settled = replace(begun, verdict=final, duties=replace(owed, disclose=begun.duties.disclose), due=None)
-    await duties.carry_out(conn, settled, state, settled=True)
+    await duties.carry_out(conn, engine, settled, state, settled=True)
     return settled
 
 

@@ -132,7 +132,7 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
             typing_stops=message.typing_stops,
         ),
     )
-    await duties.carry_out(conn, begun, state)
+    await duties.carry_out(conn, engine, begun, state)
 
 
 def reply(engine: Engine, begun: Begun) -> LiveTurn:

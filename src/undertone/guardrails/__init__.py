@@ -4,7 +4,7 @@
 `limits.admit` says when it is enough, and `require_protocol` keeps the engine shut without a crisis protocol.
 """
 
-from undertone.guardrails import care, crisis, disclosure, ledger, limits, second_look
+from undertone.guardrails import care, crisis, disclosure, incidents, ledger, limits, second_look, webhooks
 from undertone.guardrails.crisis import crisis_reply, require_protocol
 from undertone.guardrails.rails import OutputRail
 from undertone.guardrails.store import HOLDINGS, load_care, save_care
@@ -18,10 +18,12 @@ __all__ = [
     "crisis",
     "crisis_reply",
     "disclosure",
+    "incidents",
     "ledger",
     "limits",
     "load_care",
     "require_protocol",
     "save_care",
     "second_look",
+    "webhooks",
 ]

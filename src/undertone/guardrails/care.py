@@ -24,6 +24,9 @@ ANSWER_WINDOW: Final = timedelta(minutes=30)
 """A second concern this soon after our check-in counts as the answer to it: the help lines are said."""
 FRESH_CRISIS: Final = timedelta(hours=2)
 """After a crisis message even a concern brings the help lines again, this long."""
+FOLLOW_UP_AFTER: Final = timedelta(hours=12)
+FOLLOW_UP_UNTIL: Final = timedelta(days=7)
+"""Between the two, the first calm message is answered with one question how they have been; then it is left."""
 ALERT_EVERY: Final = timedelta(hours=1)
 CHECK_IN_EVERY: Final = timedelta(minutes=10)
 
@@ -41,6 +44,7 @@ class CareState:
     romance_until: datetime | None = None
     offers_until: datetime | None = None
     disclosed_at: datetime | None = None
+    followed_up_at: datetime | None = None
     kind: str | None = None
     """What the last crisis or concern was about, one of `crisis.KINDS`."""
 
@@ -64,8 +68,10 @@ class Duties:
     """Answer with `crisis.crisis_reply`, not with the model. Each time is one ledger entry (`record_referral`)."""
     check_in: bool = False
     """Ask gently, inside the reply, whether they are safe."""
+    after_crisis: bool = False
+    """A crisis was spoken of within its pause and this message is calm."""
     follow_up: bool = False
-    """A crisis was spoken of within its pause and this message is calm: the reply may ask how they are now."""
+    """The first calm message of the days after a crisis: the reply asks once, gently, how they have been."""
     fresh: bool = False
     """A crisis within FRESH_CRISIS or a concern within ANSWER_WINDOW, this message included: care shapes the reply."""
     disclose: Literal["start", "asked", "clock"] | None = None
@@ -76,14 +82,23 @@ class Duties:
 
 
 def advance(
-    state: CareState, verdict: Verdict, now: datetime, *, notice_every: timedelta = EVERY
+    state: CareState,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    notice_every: timedelta = EVERY,
+    may_follow_up: bool = True,
 ) -> tuple[CareState, Duties]:
-    """The state after one message and what the turn owes. `now` is the database's clock, which all replicas share."""
+    """The state after one message and what the turn owes. `now` is the database's clock, which all replicas share.
+
+    `may_follow_up` is False for somebody who asked not to be asked.
+    """
     level = _level(state, verdict, now)
     kind = kind_of(verdict) if level != "none" else None
     refer = level == "crisis"
     alert = refer and _past(state.alerted_at, now, ALERT_EVERY)
     check_in = level == "concern" and _past(state.checked_in_at, now, CHECK_IN_EVERY)
+    follow_up = may_follow_up and level == "none" and _follow_up(state, now)
     disclose = _disclosure(state, verdict, now, notice_every)
     after = replace(
         state,
@@ -95,20 +110,22 @@ def advance(
         romance_until=_romance_until(level, now),
         offers_until=_offers_until(level, now),
         disclosed_at=now if disclose else state.disclosed_at,
+        followed_up_at=now if follow_up else state.followed_up_at,
         kind=kind or state.kind,
     )
     after = merge(state, after)
     held = after.level(now)
     return after, Duties(
         level=held,
-        kind=kind or (after.kind if held != "none" else None),
+        kind=kind or (after.kind if held != "none" or follow_up else None),
         say_crisis_words=refer,
         check_in=check_in,
-        follow_up=held == "crisis" and level == "none",
+        after_crisis=held == "crisis" and level == "none",
+        follow_up=follow_up,
         fresh=not _past(after.crisis_at, now, FRESH_CRISIS) or not _past(after.concern_at, now, ANSWER_WINDOW),
         disclose=disclose,
-        romance_paused=_before(now, after.romance_until),
-        offers_paused=_before(now, after.offers_until),
+        romance_paused=follow_up or _before(now, after.romance_until),
+        offers_paused=follow_up or _before(now, after.offers_until),
         alert_operator=alert,
         record_referral=refer,
     )
@@ -139,6 +156,12 @@ def _level(state: CareState, verdict: Verdict, now: datetime) -> Level:
     if verdict.unsure:
         return "concern"
     return "crisis" if answered or fresh else "concern"
+
+
+def _follow_up(state: CareState, now: datetime) -> bool:
+    if state.crisis_at is None or not FOLLOW_UP_AFTER <= now - state.crisis_at <= FOLLOW_UP_UNTIL:
+        return False
+    return state.followed_up_at is None or state.followed_up_at < state.crisis_at
 
 
 def _disclosure(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row, dict_row
 
+from undertone.guardrails import incidents_store, limits_store
 from undertone.guardrails.care import CareState
 from undertone.resources import Connection
 
@@ -19,7 +20,7 @@ async def load_care(conn: Connection, user_id: UUID) -> tuple[CareState, datetim
     """The person's care state (a blank one for somebody new) and the database's clock, which all replicas share."""
     query = """
         select clock_timestamp(), c.crisis_at, c.concern_at, c.referred_at, c.alerted_at, c.checked_in_at,
-               c.romance_until, c.offers_until, c.disclosed_at, c.kind
+               c.romance_until, c.offers_until, c.disclosed_at, c.followed_up_at, c.kind
         from (values (1)) as one left join care_states c on c.user_id = %s
     """
     row = await (await conn.execute(query, (user_id,))).fetchone()
@@ -31,8 +32,8 @@ async def save_care(conn: Connection, user_id: UUID, state: CareState) -> None:
     """Merge `state` into the stored one (see `care.merge`): the later of each moment."""
     query = """
         insert into care_states as c (user_id, crisis_at, concern_at, referred_at, alerted_at, checked_in_at,
-                                      romance_until, offers_until, disclosed_at, kind)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                      romance_until, offers_until, disclosed_at, followed_up_at, kind)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (user_id) do update set
             kind = case when greatest(c.crisis_at, c.concern_at) > greatest(excluded.crisis_at, excluded.concern_at)
                         then c.kind else coalesce(excluded.kind, c.kind) end,
@@ -43,11 +44,13 @@ async def save_care(conn: Connection, user_id: UUID, state: CareState) -> None:
             checked_in_at = greatest(c.checked_in_at, excluded.checked_in_at),
             romance_until = greatest(c.romance_until, excluded.romance_until),
             offers_until  = greatest(c.offers_until, excluded.offers_until),
-            disclosed_at  = greatest(c.disclosed_at, excluded.disclosed_at)
+            disclosed_at  = greatest(c.disclosed_at, excluded.disclosed_at),
+            followed_up_at = greatest(c.followed_up_at, excluded.followed_up_at)
     """
     s = state
     moments = (s.crisis_at, s.concern_at, s.referred_at, s.alerted_at, s.checked_in_at)
-    await conn.execute(query, (user_id, *moments, s.romance_until, s.offers_until, s.disclosed_at, s.kind))
+    moments += (s.romance_until, s.offers_until, s.disclosed_at, s.followed_up_at)
+    await conn.execute(query, (user_id, *moments, s.kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,8 @@ async def _rows(conn: Connection, query: Any, user_id: UUID) -> list[dict[str, A
 
 
 HOLDINGS: Final = {
+    **incidents_store.HOLDINGS,
+    **limits_store.HOLDINGS,
     "care_states": (export_care, erase_care),
     "admissions": (export_admissions, erase_admissions),
 }

@@ -62,7 +62,11 @@ CREATE TABLE admissions (
     day_began timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     day_count integer DEFAULT 0 NOT NULL,
     cooldown_until timestamp with time zone,
-    excluded_until timestamp with time zone
+    excluded_until timestamp with time zone,
+    active_s integer DEFAULT 0 NOT NULL,
+    last_at timestamp with time zone,
+    unbroken_since timestamp with time zone,
+    break_said_at timestamp with time zone
 );
 
 CREATE TABLE age_assertions (
@@ -111,7 +115,8 @@ CREATE TABLE care_states (
     romance_until timestamp with time zone,
     offers_until timestamp with time zone,
     disclosed_at timestamp with time zone,
-    kind text
+    kind text,
+    followed_up_at timestamp with time zone
 );
 
 CREATE TABLE consents (
@@ -132,6 +137,13 @@ ALTER TABLE consents ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE contact_stops (
+    user_id uuid NOT NULL,
+    stopped_at timestamp with time zone NOT NULL,
+    said text NOT NULL,
+    CONSTRAINT contact_stops_said_check CHECK ((said = ANY (ARRAY['chat'::text, 'page'::text, 'platform'::text])))
 );
 
 CREATE TABLE conversations (
@@ -172,6 +184,18 @@ CREATE TABLE fixed_settings (
     value text NOT NULL
 );
 
+CREATE TABLE handovers (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    state text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    taken_at timestamp with time zone,
+    taken_by text,
+    back_at timestamp with time zone,
+    incident_id uuid,
+    CONSTRAINT handovers_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'taken'::text, 'back'::text])))
+);
+
 CREATE TABLE idempotency_keys (
     owner text NOT NULL,
     key text NOT NULL,
@@ -186,6 +210,27 @@ CREATE TABLE imported_messages (
     message_id uuid NOT NULL
 )
 PARTITION BY HASH (user_id);
+
+CREATE TABLE incidents (
+    id uuid NOT NULL,
+    user_id uuid,
+    conversation_id uuid,
+    persona_id text,
+    kind text NOT NULL,
+    level text NOT NULL,
+    country text DEFAULT ''::text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    latest_at timestamp with time zone NOT NULL,
+    referrals integer DEFAULT 0 NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    seen_at timestamp with time zone,
+    seen_by text,
+    closed_at timestamp with time zone,
+    closed_by text,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT incidents_level_check CHECK ((level = ANY (ARRAY['crisis'::text, 'human'::text]))),
+    CONSTRAINT incidents_state_check CHECK ((state = ANY (ARRAY['open'::text, 'seen'::text, 'closed'::text])))
+);
 
 CREATE TABLE memories (
     user_id uuid NOT NULL,
@@ -254,6 +299,7 @@ CREATE TABLE messages (
     forgotten_at timestamp with time zone,
     last_used_at timestamp with time zone,
     use_count integer DEFAULT 0 NOT NULL,
+    by_human boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_finish_check CHECK ((finish = ANY (ARRAY['complete'::text, 'interrupted'::text, 'stopped'::text]))),
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
 )
@@ -324,6 +370,21 @@ CREATE TABLE page_views (
     CONSTRAINT page_views_engaged_s_check CHECK ((engaged_s >= 0))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE person_limits (
+    user_id uuid NOT NULL,
+    set_by text NOT NULL,
+    minutes_a_day integer,
+    spend_a_day numeric(12,2),
+    spend_a_week numeric(12,2),
+    spend_a_month numeric(12,2),
+    currency text,
+    break_after integer,
+    later jsonb,
+    later_at timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT person_limits_set_by_check CHECK ((set_by = ANY (ARRAY['person'::text, 'platform'::text])))
+);
 
 CREATE TABLE persona_consents (
     id bigint NOT NULL,
@@ -632,6 +693,18 @@ CREATE TABLE visit_rules (
     CONSTRAINT visit_rules_only_one_check CHECK (only_one)
 );
 
+CREATE TABLE webhook_deliveries (
+    id text NOT NULL,
+    kind text NOT NULL,
+    incident_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    tried_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    given_up_at timestamp with time zone,
+    problem text DEFAULT ''::text NOT NULL
+);
+
 CREATE TABLE withdrawals (
     site text NOT NULL,
     visitor text NOT NULL,
@@ -662,6 +735,9 @@ ALTER TABLE ONLY care_states
 ALTER TABLE ONLY consents
     ADD CONSTRAINT consents_pkey PRIMARY KEY (user_id, n);
 
+ALTER TABLE ONLY contact_stops
+    ADD CONSTRAINT contact_stops_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
 
@@ -674,11 +750,17 @@ ALTER TABLE ONLY events
 ALTER TABLE ONLY fixed_settings
     ADD CONSTRAINT fixed_settings_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY handovers
+    ADD CONSTRAINT handovers_pkey PRIMARY KEY (user_id, conversation_id);
+
 ALTER TABLE ONLY idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (owner, key);
 
 ALTER TABLE ONLY imported_messages
     ADD CONSTRAINT imported_messages_pkey PRIMARY KEY (user_id, message_id);
+
+ALTER TABLE ONLY incidents
+    ADD CONSTRAINT incidents_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY memories
     ADD CONSTRAINT memories_pkey PRIMARY KEY (user_id, id);
@@ -706,6 +788,9 @@ ALTER TABLE ONLY outcomes
 
 ALTER TABLE ONLY page_views
     ADD CONSTRAINT page_views_pkey PRIMARY KEY (session_id, view);
+
+ALTER TABLE ONLY person_limits
+    ADD CONSTRAINT person_limits_pkey PRIMARY KEY (user_id, set_by);
 
 ALTER TABLE ONLY persona_consents
     ADD CONSTRAINT persona_consents_pkey PRIMARY KEY (id);
@@ -791,6 +876,9 @@ ALTER TABLE ONLY users
 ALTER TABLE ONLY visit_rules
     ADD CONSTRAINT visit_rules_pkey PRIMARY KEY (only_one);
 
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY withdrawals
     ADD CONSTRAINT withdrawals_pkey PRIMARY KEY (site, visitor);
 
@@ -809,6 +897,10 @@ CREATE INDEX events_by_writer ON events USING btree (written_by);
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
 CREATE INDEX idempotency_keys_by_person ON idempotency_keys USING btree (user_id);
+
+CREATE INDEX incidents_by_person ON incidents USING btree (user_id, opened_at DESC) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX incidents_open ON incidents USING btree (opened_at) WHERE (state <> 'closed'::text);
 
 CREATE INDEX memories_current ON ONLY memories USING btree (user_id, persona_id, kind) WHERE (superseded_by IS NULL);
 
@@ -854,6 +946,8 @@ CREATE INDEX turns_running ON turns USING btree (replica_id) WHERE (state = 'run
 
 CREATE INDEX user_metrics_by_day ON user_metrics USING btree (day);
 
+CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries USING btree (created_at) WHERE (delivered_at IS NULL);
+
 CREATE TRIGGER address_reads_append_only BEFORE UPDATE ON address_reads FOR EACH ROW EXECUTE FUNCTION refuse_update();
 
 CREATE TRIGGER age_assertions_append_only BEFORE UPDATE ON age_assertions FOR EACH ROW EXECUTE FUNCTION refuse_update();
@@ -881,6 +975,9 @@ ALTER TABLE ONLY tokens
 
 ALTER TABLE ONLY tokens
     ADD CONSTRAINT tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES incidents(id);
 
 -- imported_messages: 32 hash partitions
 -- memories: 32 hash partitions

@@ -30,6 +30,7 @@ SCOPES = {
     "people": "record consents and age assertions, export and erase a person",
     "tokens": "hand out end-user tokens",
     "offers": "register the platform's paid items",
+    "care": "see and close incidents, take conversations over from the AI",
     "analytics": "send outcomes, read reports and visits",
     "addresses": "see visitors' addresses, each look written down",
     "experiments": "run experiments, promote and roll back model versions",
