@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh migrated database (`db`, `conn`, `dsn`), the embedder, the shared data, a house.
+"""What every test may ask for: a fresh database (`db`, `conn`, `dsn`), the embedder, shared data, a house, a browser.
 
 One embedded PostgreSQL a run; each test gets a clone of one migrated template, but the house is one for all who talk in
 it: they are strangers to each other. The network is shut.
@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from playwright.async_api import Browser, async_playwright
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -26,6 +27,7 @@ from undertone.postgres import Embedded, dsn_of, start
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEMPLATE = "template_undertone"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +122,18 @@ def model(house: House) -> Scripted:
     assert isinstance(scripted, Scripted)
     scripted.forget()
     return scripted
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """A real Chromium, as `make test` installs it where there is none (`runs/browser.sh`)."""
+    path = os.environ.get("UNDERTONE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs a Chromium: install one, or name it in UNDERTONE_CHROMIUM")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from undertone import __version__, analytics, events, guardrails, jobs, memory, observability, signals
 from undertone.config import Settings
+from undertone.console import ROUTERS as CONSOLE
 from undertone.db import open_pool, transaction
 from undertone.engine import (
     Engine,
@@ -207,6 +208,8 @@ def create_app(
     app.state.age_issuer = age_issuer(settings)
     app.state.types = types_of(settings)
     routes.include(app)
+    for router in CONSOLE:
+        app.include_router(router)
     return app
 
 

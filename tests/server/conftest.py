@@ -1,7 +1,5 @@
-"""The people's part of the API in process: routers on a bare app, with keys and people already there; and a browser."""
+"""The people's part of the API in process: routers on a bare app, with keys and people already there."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, async_playwright
 
 from undertone import signals
 from undertone.people import identity
@@ -17,7 +14,6 @@ from undertone.resources import Pool
 from undertone.server import problems, tokens, users
 
 NewClient = Callable[..., httpx.AsyncClient]
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
 @pytest.fixture
@@ -74,15 +70,3 @@ async def visitor(new_client: NewClient, db: Pool) -> httpx.AsyncClient:
     client = new_client()
     assert (await client.get("/enter", params={"code": code})).status_code == 303
     return client
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    """A real Chromium, as `make test` installs it where there is none (`runs/browser.sh`)."""
-    path = os.environ.get("UNDERTONE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs a Chromium: install one, or name it in UNDERTONE_CHROMIUM")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        await browser.close()

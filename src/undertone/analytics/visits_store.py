@@ -146,7 +146,7 @@ async def list_sessions(
     With `addresses_for` they hold addresses, and that is recorded. Raises BadInput for a cursor that is none.
     """
     at = at or datetime.now(UTC)
-    where, values = _where(filters, at)
+    where, values = where_of(filters, at)
     if cursor is not None:
         where.append("(s.started_at, s.id) < (%(cursor_at)s, %(cursor_id)s)")
         values["cursor_at"], values["cursor_id"] = _read_cursor(cursor)
@@ -178,7 +178,7 @@ async def timeline(conn: Connection, session_id: UUID) -> tuple[PageView, ...]:
 
 async def stats(conn: Connection, at: datetime, filters: SessionFilters = EVERYTHING) -> SessionStats:
     """Numbers of the sessions that fit. Give `filters.since`: over everything it reads every session there is."""
-    where, values = _where(filters, at)
+    where, values = where_of(filters, at)
     async with conn.cursor(row_factory=class_row(SessionStats)) as cursor:
         query: LiteralString = """
             select count(*)::int as sessions,
@@ -269,7 +269,8 @@ async def _sessions(
     return found
 
 
-def _where(filters: SessionFilters, at: datetime) -> tuple[list[LiteralString], dict[str, Any]]:
+def where_of(filters: SessionFilters, at: datetime) -> tuple[list[LiteralString], dict[str, Any]]:
+    """The tests that sessions `s` must pass, and their values."""
     tests: dict[str, LiteralString] = {
         "device": "s.device = %(device)s",
         "browser": "s.browser = %(browser)s",

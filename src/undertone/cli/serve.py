@@ -15,7 +15,7 @@ from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.engine import care
 from undertone.errors import NotReady
-from undertone.people import identity
+from undertone.people import identity, operators
 
 LOCAL_PERSON = "local"
 TRY = "My sister is called Ana, she lives in Porto and I promised to visit her in May."
@@ -86,6 +86,7 @@ async def _welcome(settings: Settings, console: Console) -> None:
     async with db.transaction(pool) as conn:
         person = await identity.find_or_create_user(conn, LOCAL_PERSON)
         code = await identity.issue_link(conn, person.user_id, attests=("adult",))
+        console_code = await operators.issue_link(conn)
     await pool.close()
     address = f"http://{settings.host}:{settings.port}"
     model = "no model is connected: replies are composed offline" if settings.model == "offline" else settings.model
@@ -94,6 +95,7 @@ async def _welcome(settings: Settings, console: Console) -> None:
     console.print()
     console.print(f"  Open this once to sign in:  {address}/enter?code={code}", soft_wrap=True)
     console.print(f"  Then say, for example:      [italic]{TRY}[/italic]")
+    console.print(f"  The operators' console:     {address}/console/enter?code={console_code}", soft_wrap=True)
     console.print(f"  The API, to try out:        {address}/docs")
     console.print("  A key for your platform:    [bold].venv/bin/undertone keys create[/bold]")
     console.print("  Another model:              UNDERTONE_MODEL=grok-4.3 UNDERTONE_MODEL_API_KEY=... make run")

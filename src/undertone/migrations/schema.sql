@@ -344,6 +344,17 @@ CREATE TABLE offers (
     CONSTRAINT offers_price_check CHECK ((price ~ '^[0-9]{1,9}([.][0-9]{1,2})?$'::text))
 );
 
+CREATE TABLE operator_sign_ins (
+    hash bytea NOT NULL,
+    kind text NOT NULL,
+    key_id text,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT operator_sign_ins_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT operator_sign_ins_kind_check CHECK ((kind = ANY (ARRAY['cookie'::text, 'link'::text])))
+);
+
 CREATE TABLE outcomes (
     user_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -783,6 +794,9 @@ ALTER TABLE ONLY offer_rests
 ALTER TABLE ONLY offers
     ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
 
+ALTER TABLE ONLY operator_sign_ins
+    ADD CONSTRAINT operator_sign_ins_pkey PRIMARY KEY (hash);
+
 ALTER TABLE ONLY outcomes
     ADD CONSTRAINT outcomes_pkey PRIMARY KEY (user_id, id);
 
@@ -963,6 +977,9 @@ ALTER TABLE ONLY age_assertions
 
 ALTER TABLE ONLY consents
     ADD CONSTRAINT consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY operator_sign_ins
+    ADD CONSTRAINT operator_sign_ins_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id);
 
 ALTER TABLE ONLY page_views
     ADD CONSTRAINT page_views_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE;

@@ -3,8 +3,8 @@
     made = await fill(pool, seed=1, people=120, say=print)
     gone = await clear(pool, say=print)
 
-Every demo person's name begins with MARK. They stand in the real tables: people, consents, events, outcomes. The
-referral ledger is left alone: what is written there stays. Knows no page.
+Every demo person's name begins with MARK. They stand in the real tables: people, consents, events, outcomes,
+visits. The referral ledger is left alone: what is written there stays. Knows no page.
 """
 
 import random
@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 from undertone import analytics
 from undertone.db import transaction
 from undertone.errors import Conflict
-from undertone.ops import demo_store
+from undertone.ops import demo_store, demo_visits
 from undertone.people import consent, identity, privacy
 from undertone.resources import Pool
 
@@ -37,6 +37,7 @@ class Made:
     people: int
     events: int
     outcomes: int
+    visits: int
 
 
 async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say) -> Made:
@@ -56,9 +57,11 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say) -
             outcomes += await _outcomes(conn, lot, person.user_id, told)
             say(n + 1, people)
         await demo_store.add_events(conn, events)
+        visits = demo_visits.visits_of(random.Random(seed), _talks(events), now)
+        await demo_store.add_visits(conn, visits)
     async with transaction(pool) as conn:
         await analytics.roll_up(conn)
-    return Made(people, len(events), outcomes)
+    return Made(people, len(events), outcomes, len(visits))
 
 
 async def clear(pool: Pool, *, say: Say) -> int:
@@ -70,8 +73,19 @@ async def clear(pool: Pool, *, say: Say) -> int:
             await privacy.erase_person(conn, user_id)
         say(n, len(found))
     async with transaction(pool) as conn:
+        await demo_store.remove_visits(conn)
         await analytics.roll_up(conn, rebuild=True)
     return len(found)
+
+
+def _talks(events: list[demo_store.Row]) -> list[tuple[UUID, str, datetime, datetime]]:
+    """Whose conversations there were, with which persona, from when to when."""
+    found: dict[str, tuple[UUID, str, datetime, datetime]] = {}
+    for person, at, kind, data in events:
+        if kind in ("TurnStarted", "TurnFinished"):
+            _, persona, began, _ = found.get(data["conversation_id"], (person, data["persona"], at, at))
+            found[data["conversation_id"]] = (person, persona, began, at)
+    return list(found.values())
 
 
 def _month(lot: random.Random, person: UUID, now: datetime) -> list[demo_store.Row]:

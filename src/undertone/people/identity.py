@@ -61,7 +61,7 @@ class Principal:
     attests: frozenset[str]
     """What the platform promises for the people it names; explicit answers of a person go before it."""
     key_id: str | None = None
-    """The key itself, or the one that asked for the person's token; None for a local sign-in."""
+    """The key itself, or the one behind a person's token or an operator's sign-in; None for a local one."""
     user_id: UUID | None = None
     external_id: str | None = None
     """Both set when `kind` is "person"."""

@@ -1,4 +1,4 @@
-"""Who may call a route: a key or token in `Authorization: Bearer`, or the cookie of a local sign-in.
+"""Who may call a route: a key or token in `Authorization: Bearer`, or the cookie of a sign-in.
 
     async def list_them(who: Annotated[Principal, Depends(principal("chat"))]) -> ...
 
@@ -20,11 +20,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from undertone.errors import BadInput, Forbidden, Unauthenticated
-from undertone.people import Principal, authenticate
+from undertone.people import Principal, authenticate, operators
 from undertone.people.identity import SCOPES, digest
 from undertone.resources import Resources
 
 COOKIE = "undertone_session"
+CONSOLE = "/console"
+"""Where operators' pages are. Their cookie is sent there and nowhere else, and a person's does not count there."""
+OPERATOR_COOKIE = "undertone_operator"
 BELIEVED = timedelta(seconds=30)
 MOST_BELIEVED = 20_000
 """Callers remembered at once; with more, everyone is asked again."""
@@ -99,10 +102,35 @@ def sign_in(request: Request, response: Response, token: str, expires_at: dateti
 
 def sign_out(request: Request, response: Response) -> str:
     """Take the cookie back and return the token it held, or an empty string."""
-    token = request.cookies.get(COOKIE, "")
-    _believed(request).pop(digest(token), None)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return token
+    return _take_back(request, response, COOKIE, "/")
+
+
+def sign_operator_in(request: Request, response: Response, secret: str, expires_at: datetime) -> None:
+    """Give an operator's browser its cookie, which is sent to the console only."""
+    response.set_cookie(
+        OPERATOR_COOKIE,
+        secret,
+        expires=expires_at,
+        path=CONSOLE,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+
+
+def sign_operator_out(request: Request, response: Response) -> str:
+    """Take an operator's cookie back and return the secret it held, or an empty string."""
+    return _take_back(request, response, OPERATOR_COOKIE, CONSOLE)
+
+
+def refuse_other_sites(request: Request) -> None:
+    """A browser sends its cookie by itself: what changes something must come from a page of ours. Raises Forbidden."""
+    if request.method in SAFE_METHODS:
+        return
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    same_host = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    if site not in (None, "same-origin") or not (same_host or (origin is None and site)):
+        raise Forbidden("This request did not come from a page of this server. Use a key or a token from elsewhere.")
 
 
 def disbelieve(request: Request, user_id: UUID) -> None:
@@ -124,7 +152,8 @@ async def _authenticate(request: Request) -> Principal:
     if (belief := believed.get(key)) and belief.until > now:
         return belief.who
     async with resources_of(request).db.connection() as conn:
-        who = await authenticate(conn, secret)
+        known = operators.signed_in if operators.is_secret(secret) else authenticate
+        who = await known(conn, secret)
     if len(believed) >= MOST_BELIEVED:
         believed.clear()
     believed[key] = _Belief(who, min(now + BELIEVED, who.expires_at or datetime.max.replace(tzinfo=UTC)))
@@ -138,22 +167,20 @@ def _presented(request: Request) -> str:
         if scheme.lower() != "bearer":
             raise Unauthenticated("Send the key as `Authorization: Bearer ut_...`.")
         return secret.strip()
-    if secret := request.cookies.get(COOKIE):
-        _refuse_other_sites(request)
+    in_console = request.url.path == CONSOLE or request.url.path.startswith(CONSOLE + "/")
+    if secret := request.cookies.get(OPERATOR_COOKIE if in_console else COOKIE):
+        refuse_other_sites(request)
         return secret
     raise Unauthenticated(
         "Send a key as `Authorization: Bearer ut_...`, or open the link that `undertone serve` prints."
     )
 
 
-def _refuse_other_sites(request: Request) -> None:
-    """A browser sends the cookie by itself: what changes something must come from a page of ours."""
-    if request.method in SAFE_METHODS:
-        return
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    same_host = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    if site not in (None, "same-origin") or not (same_host or (origin is None and site)):
-        raise Forbidden("This request did not come from a page of this server. Use a key or a token from elsewhere.")
+def _take_back(request: Request, response: Response, cookie: str, path: str) -> str:
+    secret = request.cookies.get(cookie, "")
+    _believed(request).pop(digest(secret), None)
+    response.delete_cookie(cookie, path=path, httponly=True, samesite="strict")
+    return secret
 
 
 def _believed(request: Request) -> dict[bytes, _Belief]:

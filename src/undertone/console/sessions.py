@@ -1,0 +1,148 @@
+"""`/console/sessions`: who is on the sites now and who was, and one visit from page to page.
+
+The filters stand in the address. `/stream` says when something changed; the page is then fetched again and its marked
+parts are exchanged. Addresses are shown on request to whoever holds the scope `admin`, and each look is recorded.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, StreamingResponse
+
+from undertone.analytics import visit_shares_store, visits_store
+from undertone.analytics.visits_store import Reader
+from undertone.console import pictures, words
+from undertone.console.frame import page, page_router
+from undertone.console.pictures import Bar
+from undertone.console.views import PERIODS, View
+from undertone.errors import Forbidden, NotFound
+from undertone.people import Principal
+from undertone.resources import Pool
+from undertone.server import sse
+from undertone.server.auth import principal, resources_of
+
+router = page_router()
+ForAnalytics = Annotated[Principal, Depends(principal("analytics"))]
+
+SHOWN = 50
+"""Sessions on a page."""
+LOOKS_S = 1.0
+"""How often an open page's stream looks for a change: one short index range."""
+STREAM_S = 600.0
+"""A stream ends after so long and the browser opens another, so that a server that is told to stop can."""
+ADDRESS_SCOPE = "admin"
+
+
+@router.get("/sessions")
+async def sessions(request: Request, who: ForAnalytics, view: Annotated[View, Query()]) -> HTMLResponse:
+    """The dashboard."""
+    now, zone = datetime.now(UTC), request.app.state.settings.time_zone
+    filters = view.filters(now)
+    before = replace(filters, since=now - 2 * view.stretch.span, until=filters.since, active=None)
+    reader = _reader(who, shown=view.addresses is not None)
+    async with resources_of(request).db.connection() as conn:
+        pulse = await visit_shares_store.pulse(conn, now)
+        found = await visits_store.list_sessions(
+            conn, at=now, filters=filters, cursor=view.after, limit=SHOWN + 1, addresses_for=reader
+        )
+        stats = await visits_store.stats(conn, now, filters)
+        previous = await visits_store.stats(conn, now, before)
+        active = await visits_store.active_now(conn, now, bots=view.bots is not None)
+        steps = await visit_shares_store.over_time(conn, now, filters, step=view.stretch.step, zone=zone)
+        shares = await visit_shares_store.shares(conn, now, filters)
+    bars = [Bar(view.stretch.label_of(step.at), words.wall(step.at), step.sessions) for step in steps]
+    title = f"Sessions begun, by {words.spoken(view.stretch.step)}"
+    return page(
+        "sessions.html",
+        who,
+        "sessions",
+        view=view,
+        periods=PERIODS,
+        now=now,
+        zone=zone,
+        pulse=pulse,
+        active=active,
+        stats=stats,
+        changes={
+            name: words.change(getattr(stats, name), getattr(previous, name))
+            for name in ("sessions", "visitors", "engaged_s", "elapsed_s")
+        },
+        wide=pictures.bars(bars, title),
+        narrow=pictures.bars(bars, title, narrow=True),
+        picture_title=title,
+        shares={what: list(group) for what, group in groupby(shares, key=lambda share: share.what)},
+        sites=len({session.site for session in found}),
+        sessions=found[:SHOWN],
+        more=visits_store.cursor_after(found[SHOWN - 1]) if len(found) > SHOWN else None,
+        may_see_addresses=ADDRESS_SCOPE in who.scopes,
+    )
+
+
+@router.get("/sessions/stream")
+async def stream(
+    request: Request, who: ForAnalytics, seen: str = "", last_event_id: Annotated[str, Header()] = ""
+) -> StreamingResponse:
+    """An event as soon as the pulse is another one than the page has `seen`; its id is the new pulse."""
+    changes = _changes(resources_of(request).db, last_event_id or seen)
+    return StreamingResponse(changes, media_type="text/event-stream", headers=sse.HEADERS)
+
+
+@router.get("/sessions/{session_id}")
+async def one_session(
+    session_id: UUID, request: Request, who: ForAnalytics, addresses: str | None = None
+) -> HTMLResponse:
+    """One visit, page by page."""
+    now = datetime.now(UTC)
+    async with resources_of(request).db.connection() as conn:
+        session = await visits_store.find_session(
+            conn, session_id, at=now, addresses_for=_reader(who, shown=addresses is not None)
+        )
+        if session is None:
+            raise NotFound("There is no such visit. It may have been erased, or its consent withdrawn.")
+        views = await visits_store.timeline(conn, session_id)
+    return page(
+        "session.html",
+        who,
+        "sessions",
+        session=session,
+        views=views,
+        longest=max([1, *(view.engaged_s for view in views)]),
+        now=now,
+        zone=request.app.state.settings.time_zone,
+        addresses=addresses is not None,
+        may_see_addresses=ADDRESS_SCOPE in who.scopes,
+    )
+
+
+def _reader(who: Principal, *, shown: bool) -> Reader | None:
+    """Whoever asked to see addresses, for the record. Raises Forbidden when they may not."""
+    if not shown:
+        return None
+    if ADDRESS_SCOPE not in who.scopes:
+        raise Forbidden(f"Addresses are for keys with the scope “{ADDRESS_SCOPE}”.")
+    return Reader(f"key {who.key_id}" if who.key_id else "the local operator", ADDRESS_SCOPE)
+
+
+async def _changes(db: Pool, seen: str) -> AsyncGenerator[bytes]:
+    """`changed` when the pulse is another one, and a sign of life while it is not."""
+    for look in range(int(STREAM_S / LOOKS_S)):
+        # A reader who leaves must not break off a query: that would cost the pool its connection.
+        pulse = await asyncio.shield(asyncio.create_task(_pulse(db)))
+        if pulse != seen:
+            yield sse.encode("changed", {}, pulse)
+            seen = pulse
+        elif look % int(sse.ALIVE_S) == 0:
+            yield b": still here\n\n"
+        await asyncio.sleep(LOOKS_S)
+
+
+async def _pulse(db: Pool) -> str:
+    async with db.connection() as conn:
+        return await visit_shares_store.pulse(conn, datetime.now(UTC))
