@@ -15,6 +15,9 @@ import psycopg
 from fastapi import FastAPI
 
 from undertone import __version__, analytics, events, guardrails, jobs, memory, observability, signals
+from undertone.analytics import beacons_store
+from undertone.analytics.collecting import Collector
+from undertone.analytics.countries import open_countries
 from undertone.config import Settings
 from undertone.console import ROUTERS as CONSOLE
 from undertone.db import open_pool, transaction
@@ -44,6 +47,7 @@ from undertone.llm.protocol import ChatProvider, Embedder
 from undertone.people import age, register
 from undertone.resources import Resources
 from undertone.server import routes
+from undertone.server.visitors import Visitors
 
 SWEEP_S = 10.0
 SHARE_S = 30.0
@@ -161,6 +165,18 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
     )
 
 
+def build_visitors(settings: Settings, resources: Resources) -> Visitors:
+    """What takes the beacons of one process. Raises NotReady for a file of countries that is none."""
+    return Visitors(
+        Collector(resources.db),
+        sites=settings.visit_sites,
+        trusted=settings.trusted_proxies,
+        countries=open_countries(settings.countries),
+        address_whole=settings.address_whole,
+        per_minute=settings.beacons_per_minute,
+    )
+
+
 def create_app(
     settings: Settings,
     *,
@@ -178,12 +194,16 @@ def create_app(
             async with transaction(resources.db) as conn:
                 await personas.load_samples(conn)
                 await analytics.set_zone(conn, settings.time_zone)
+                await beacons_store.set_rules(conn, settings.visit_days, settings.address_days)
                 ratios = await tokens_store.share(conn, {})
             engine = build_engine(settings, resources)
             engine.tokens.adopt(ratios)
             app.state.resources, app.state.engine, app.state.settings = resources, engine, settings
+            visitors = build_visitors(settings, resources)
+            app.state.visitors = visitors
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
             tasks.append(asyncio.create_task(_share_ratios(engine)))
+            tasks.append(asyncio.create_task(visitors.collector.keep()))
             if worker:
                 tasks.append(asyncio.create_task(care.work(resources, settings.database_url or "")))
             app.state.on_ready()
@@ -194,6 +214,7 @@ def create_app(
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks, timeout=LEAVE_S)
+                await visitors.collector.close()
 
     app = FastAPI(
         title="Undertone",

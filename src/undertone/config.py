@@ -7,7 +7,7 @@ Only `app.py` and the command line import this; rooms get what they need as argu
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     )
 
     time_zone: str = Field(default="UTC", description="In which time zone a day of the reports begins.")
+
+    visit_sites: list[str] = Field(
+        default=[], description="Hosts whose pages may send visits; only this server's own when empty."
+    )
+    visit_days: int = Field(default=400, ge=1, le=3650, description="Days that visits are kept.")
+    address_days: int = Field(default=30, ge=0, le=3650, description="Days that a visitor's whole address is kept.")
+    address_whole: bool = Field(default=True, description="False cuts visitors' addresses before they are stored.")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default=[], description="Networks of proxies that may say whose address a request came from."
+    )
+    countries: Path | None = Field(default=None, description="An mmdb file that says which country an address is in.")
+    beacons_per_minute: int = Field(default=600, ge=1, description="Beacons taken from one address in a minute.")
 
     messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")
     messages_per_day: int = Field(default=1500, ge=1, description="Messages one person may send in a day.")

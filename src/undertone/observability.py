@@ -69,6 +69,7 @@ WEBHOOKS = counter(
     "webhooks", "Tries to tell the platform's address, by outcome: delivered, failed, given_up.", "outcome"
 )
 RECALL_SECONDS = histogram("recall_seconds", "Time to recall memories for one message.")
+BEACONS = counter("beacons", "Beacons of visitors, by outcome: taken, refused, or dropped for want of room.", "outcome")
 JOBS = counter("jobs", "Jobs run, by job and outcome: done or failed (a failed one may be retried).", "job", "outcome")
 JOBS_QUEUED = gauge("jobs_queued", "Jobs in the queue, by state: todo, doing or failed.", "state")
 JOBS_STUCK = gauge("jobs_stuck", "Jobs that have waited or run for more than ten minutes, by job.", "job")

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from undertone.server import (
     analytics_reports,
+    beacons,
     chat,
     conversations,
     craft,
@@ -41,6 +42,7 @@ ROUTERS = (
     personas.router,
     pages.router,
     analytics_reports.router,
+    beacons.router,
     health.router,
     docs.router,
 )
