@@ -67,13 +67,15 @@ class Site:
 
 
 @asynccontextmanager
-async def serve(dsn: str, embedder: Embedder, model: ChatProvider | None = None) -> AsyncGenerator[Site]:
+async def serve(
+    dsn: str, embedder: Embedder, model: ChatProvider | None = None, **settings: Any
+) -> AsyncGenerator[Site]:
     """Serve for as long as the block lasts; the offline composer answers when no model is given."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     app = create_app(
-        Settings(database_url=dsn, offline_delay_ms=0, second_look_model="none"),
+        Settings(database_url=dsn, offline_delay_ms=0, second_look_model="none", **settings),
         worker=False,
         chat=model,
         embed=embedder,
