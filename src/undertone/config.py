@@ -99,6 +99,15 @@ class Settings(BaseSettings):
 
     messages_per_minute: int = Field(default=20, ge=1, description="Messages one person may send in a minute.")
     messages_per_day: int = Field(default=1500, ge=1, description="Messages one person may send in a day.")
+    minutes_per_day: int | None = Field(
+        default=None, ge=1, le=1440, description="Minutes a day one person may talk; each may set fewer for themselves."
+    )
+    break_minutes: int = Field(
+        default=60, ge=0, le=720, description="Minutes without a pause after which a break is suggested; 0 never."
+    )
+    handover: bool = Field(
+        default=False, description="Whether people of yours answer when somebody asks for one instead of the AI."
+    )
     notice_hours: float = Field(default=2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")
     idle_hours: float = Field(default=6.0, gt=0, description="Hours of silence after which a new conversation begins.")
     running_turns: int = Field(

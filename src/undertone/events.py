@@ -100,6 +100,35 @@ class CareFollowedUp(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakSuggested(Event):
+    """Somebody who had talked long without a pause was told so."""
+
+    turn_id: UUID
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactChanged(Event):
+    """Somebody said that they want, or do not want, to be written to unasked."""
+
+    allowed: bool
+    said: str
+    """chat, page or platform."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChanged(Event):
+    """Limits of a person's were set, or a break was begun. No amounts: they are the person's own."""
+
+    set_by: str
+    """person or platform."""
+    change: str
+    """limits, cool_down or self_exclusion."""
+    loosens: bool
+    """Whether part of it holds only a day later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentChanged(Event):
     """An incident was opened, seen, closed or opened again."""
 
@@ -217,6 +246,9 @@ KINDS: tuple[type[Event], ...] = (
     SecondLookTaken,
     CareFollowedUp,
     IncidentChanged,
+    BreakSuggested,
+    ContactChanged,
+    LimitsChanged,
     NoticeShown,
     OfferWeighed,
     ReminderChanged,

@@ -6,13 +6,16 @@
 Brings together gate, reminders and their rows, and puts every pass and refusal in the log. Knows no model.
 """
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails
 from undertone.engine import offers, offers_store, policy, reminders, reminders_store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
+from undertone.guardrails import own_limits
 from undertone.resources import Connection
 
 
@@ -22,15 +25,26 @@ async def look(conn: Connection, begun: Begun) -> Aside:
         return Aside()
     user_id, message = begun.person.user_id, begun.message
     catalogue = await offers_store.catalogue(conn, begun.persona.persona_id)
-    standing, break_until = offers_store.Standing(), None
+    standing, break_until, lefts = offers_store.Standing(), None, list[own_limits.Left]()
     if catalogue and "offers" in begun.person.consents:
         standing = await offers_store.standing(conn, user_id, message.conversation_id, begun.now)
         break_until = await guardrails.limits.last_break(conn, user_id)
+        lefts = await spending_left(conn, user_id, begun.now)
     wish, place = None, reminders.Place()
     if _may_wish(begun) and reminders.mentions_one(message.text):
         place = await reminders_store.place_of(conn, user_id)
         wish = reminders.find(message.text, begun.now, place)
-    return Aside(catalogue, standing, break_until, wish, place)
+    return Aside(catalogue, standing, break_until, lefts, wish, place)
+
+
+async def spending_left(conn: Connection, user_id: UUID, now: datetime) -> list[own_limits.Left]:
+    """What is left under the person's spending limit and under their platform's, where there are any."""
+    kept = await guardrails.limits_store.load_limits(conn, user_id)
+    limits = [held for side in kept.values() if (held := side.at(now)).spending()]
+    if not limits:
+        return []
+    spent = await offers_store.spent(conn, user_id, now)
+    return [left for held in limits if (left := own_limits.left(held, spent)) is not None]
 
 
 def _may_wish(begun: Begun) -> bool:
@@ -55,12 +69,14 @@ def weigh(found: Aside, begun: Begun, choice: policy.Choice, said: int, per_week
         rest_until=stood.rest_until,
         break_until=found.break_until,
         mentioned=stood.mentioned,
+        at_spend_limit=any(left.amount <= 0 for left in found.lefts),
         in_week=stood.in_week,
         in_conversation=stood.in_conversation,
         last_at=stood.last_at,
         per_week=per_week,
     )
-    return offers.decide(facts, found.catalogue)
+    within = [offer for offer in found.catalogue if own_limits.affords(found.lefts, offer.price, offer.currency)]
+    return offers.decide(facts, within)
 
 
 async def settle(
@@ -71,9 +87,10 @@ async def settle(
     `whole`: the reply came to its end and no rail cut it; nothing stands beside one that did not.
     """
     shown: dict[str, Any] = {}
-    if prepared is None:  # a crisis was answered with fixed words
+    if prepared is None:  # fixed words were said
         if (
-            begun.shows_asides
+            begun.duties.say_crisis_words
+            and begun.shows_asides
             and engine.offers_per_week
             and await offers_store.catalogue(conn, begun.persona.persona_id)
         ):

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from undertone import guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import alternatives, branches_store, looks, personas, store
+from undertone.engine import alternatives, branches_store, duties, looks, personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
 from undertone.engine.store import TurnRow
 from undertone.engine.turn import admit_turn
@@ -39,9 +39,9 @@ async def regenerate(engine: Engine, who: people.Principal, row: TurnRow, user: 
 async def go_on(engine: Engine, who: people.Principal, row: TurnRow, user: str) -> Begun:
     """A new turn that goes on from the last reply, nothing having been said meanwhile.
 
-    Raises Conflict when the reply is not the last thing said, was never begun, or was the words for a crisis.
+    Raises Conflict when the reply is not the last thing said, was never begun, or was fixed words.
     """
-    if row.reply_id is None or row.strategy == "crisis":
+    if row.reply_id is None or row.strategy in ("crisis", "handover"):
         raise Conflict("There is no reply here to go on from.", turn=str(row.turn_id))
     return await _once_more(engine, who, row, user, "continue")
 
@@ -62,7 +62,7 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
             raise Conflict("This message is no longer part of its conversation. Say it again instead.")
         people.require_chat(person)
         care, now = await guardrails.load_care(conn, person.user_id)
-        await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
+        await duties.admit(conn, engine, person.user_id, now)
         persona = await personas.get(conn, row.persona_id)
         if kind == "another":
             await _leave_reply(conn, row, turn_id, message)
@@ -72,7 +72,7 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
         verdict = looks.verdict_of(row.why)
         if verdict.crisis == "concern":  # counted when it was said; twice would be taken as the answer to our question
             verdict = replace(verdict, crisis="none")
-        care, duties = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every)
+        care, owed = guardrails.care.advance(care, verdict, now, notice_every=engine.notice_every, may_follow_up=False)
         begun = Begun(
             person=person,
             persona=persona,
@@ -81,7 +81,7 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
             vector=vector,
             recall_vector=recall_vector,
             verdict=verdict,
-            duties=duties,
+            duties=owed,
             now=now,
             since=since,
             kind=kind,

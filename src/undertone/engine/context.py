@@ -313,6 +313,10 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
         lines.append(f"They come back after {given.away}: a short hello is enough. Do not ask where they were.")
     if given.reminder:
         lines.append(given.reminder)
+    if given.duties.take_break:
+        lines.append("They were just told that this is a good moment for a break. Do not argue against it.")
+    if given.duties.contact:
+        lines.append("They just said whether they want to be written to unasked, and were answered. Do not persuade.")
     if given.duties.disclose:
         lines.append("They were just told that you are an AI; do not repeat it, do not contradict it.")
     lines.append(given.strategy.block(given.flirtation))

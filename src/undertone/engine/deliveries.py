@@ -3,7 +3,7 @@
     await deliveries.deliver_due(conn, now)         # by the timetable; each is said once, by whichever worker
 
 A reminder waits out quiet hours, is dropped when it is late, and stays unsaid where somebody took their consent back,
-is on a break or was read as not well since. Knows no language: `reminders` has the words.
+is on a break, was read as not well since, or wants no contact. Knows no language: `reminders` has the words.
 """
 
 from datetime import datetime, timedelta
@@ -91,7 +91,8 @@ async def _deliver(conn: Connection, reminder: reminders_store.Reminder, now: da
         await reminders_store.move(conn, user_id, reminder.id, before=["set"], after="cancelled")
         await _changed(conn, reminder, "cancelled")
         return 0
-    if state.level(now) != "none" or (closed is not None and now < closed):
+    stopped = await guardrails.limits_store.contact_stopped(conn, user_id)
+    if state.level(now) != "none" or (closed is not None and now < closed) or stopped is not None:
         await reminders_store.move(conn, user_id, reminder.id, before=["set"], after="held")
         await _changed(conn, reminder, "held")
         return 0

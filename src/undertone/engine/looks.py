@@ -98,7 +98,12 @@ async def _act(conn: Connection, engine: Engine, begun: Begun, final: Verdict) -
     state, owed = guardrails.care.advance(
         state, replace(final, asks_human=False), now, notice_every=engine.notice_every
     )
-    settled = replace(begun, verdict=final, duties=replace(owed, disclose=begun.duties.disclose), due=None)
+    settled = replace(
+        begun,
+        verdict=final,
+        duties=replace(owed, disclose=begun.duties.disclose, contact=begun.duties.contact),
+        due=None,
+    )
     await duties.carry_out(conn, engine, settled, state, settled=True)
     return settled
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from undertone import guardrails, people, signals
@@ -16,6 +16,7 @@ from undertone.engine.live import Live
 from undertone.engine.offers_store import Standing
 from undertone.engine.personas import Persona
 from undertone.engine.sent_store import SentText
+from undertone.guardrails.own_limits import Left
 from undertone.resources import Resources
 from undertone.types import Message, Reading, Role, Vector, Verdict
 
@@ -36,6 +37,10 @@ class Engine:
     notice_every: timedelta = timedelta(hours=2)
     per_minute: int = 20
     per_day: int = 1500
+    minutes_a_day: int | None = None
+    break_after: int = 60
+    handover: bool = False
+    """Whether people of the platform's answer when somebody asks for one."""
     turn_s: float = 180.0
     offline_delay_ms: float = 25.0
     tuning: policy.Tuning = policy.TUNING
@@ -118,6 +123,8 @@ class Begun:
     debug: bool = False
     platform_note: str = ""
     due: Due | None = None
+    handover: Literal["", "asked", "waiting", "taken", "nobody", "resumed"] = ""
+    """What is said in place of a reply where a person was asked for, or answers."""
     made: float = field(default_factory=time.perf_counter)
     """`time.perf_counter()` a moment after `now` was read, so that a reply's time never lies in the future."""
 
@@ -136,6 +143,8 @@ class Aside:
     catalogue: Sequence[offers.Offer] = ()
     standing: Standing = field(default_factory=Standing)
     break_until: datetime | None = None
+    lefts: Sequence[Left] = ()
+    """What may still be spent under each spending limit there is."""
     wish: reminders.Wish | None = None
     place: reminders.Place = field(default_factory=reminders.Place)
 

@@ -69,7 +69,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All the gate may know. Nothing of what somebody earns, spends or would pay."""
+    """All the gate may know. Of what somebody spends only whether their own limit is reached, which closes it."""
 
     now: datetime
     text: str
@@ -85,6 +85,8 @@ class Facts:
     """When their last cool-down or self-exclusion ended or ends."""
     mentioned: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     """When each item was last mentioned to them."""
+    at_spend_limit: bool = False
+    """A limit of spending that they or their platform set is reached."""
     in_week: int = 0
     in_conversation: int = 0
     last_at: datetime | None = None
@@ -123,6 +125,8 @@ def decide(facts: Facts, catalogue: Sequence[Offer]) -> Decision:
         against.append("cool_down")
     if facts.rest_until is not None and facts.now < facts.rest_until:
         against.append("rest")
+    if facts.at_spend_limit:
+        against.append("spend_limit")
     if facts.said < EARLY and not asked:
         against.append("early")
     if facts.in_conversation:

@@ -5,6 +5,7 @@ Each function runs one statement on the caller's connection. Knows no gate: `off
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +78,25 @@ async def standing(conn: Connection, user_id: UUID, conversation_id: UUID, now: 
     assert row is not None
     mentioned = {offer_id: datetime.fromtimestamp(float(at), now.tzinfo) for offer_id, at in row[4].items()}
     return Standing(row[0], row[1], row[2], row[3], mentioned)
+
+
+async def spent(conn: Connection, user_id: UUID, now: datetime) -> dict[str, dict[str, Decimal]]:
+    """What was paid in the last day, week and month, by currency: it closes offers at a limit and chooses none."""
+    cursor = await conn.execute(
+        """
+        select span, currency, sum(value) from outcomes,
+            (values ('day', interval '1 day'), ('week', interval '7 days'), ('month', interval '30 days'))
+            spans (span, back)
+        where user_id = %(user)s and kind in ('purchase', 'subscription') and value > 0
+            and at > %(now)s::timestamptz - back
+        group by 1, 2
+        """,
+        {"user": user_id, "now": now},
+    )
+    sums: dict[str, dict[str, Decimal]] = {}
+    for span, currency, total in await cursor.fetchall():
+        sums.setdefault(span, {})[currency] = total
+    return sums
 
 
 async def mention(conn: Connection, *, user_id: UUID, turn_id: UUID, conversation_id: UUID, offer: Offer) -> bool:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from undertone import memory, signals
+from undertone import guardrails, memory, signals
 from undertone.db import transaction
 from undertone.engine import asides, budgets, context, greetings, lore, policy, reach, sent, store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
@@ -151,6 +151,8 @@ async def read_past(engine: Engine, begun: Begun) -> Read:
         aside = await asides.look(conn, begun)
         fresh = not any(m.position < message.position for m in past.history)
         last = await memory.last_said(conn, user_id, message.persona_id, before=message.id) if fresh else None
+        if last is not None and await guardrails.limits_store.contact_stopped(conn, user_id):
+            last = None  # who wants no contact is not greeted for having been away
     gap = begun.now - last if last is not None else None
     return Read(profile, turns, background, given, framed, room.tokens, previous, recalled, aside, gap)
 

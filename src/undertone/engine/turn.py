@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import alternatives, asides, care, duties, looks, personas, sent, sent_store, store, views
+from undertone.engine import alternatives, asides, care, duties, looks, personas, sent, sent_store, store, views, words
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import canary, prepare, read_past
@@ -54,7 +54,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             if known is not None:
                 return _known(known, said.idempotency)
         state, now = await guardrails.load_care(conn, person.user_id)
-        await guardrails.limits.admit(conn, person.user_id, now, per_minute=engine.per_minute, per_day=engine.per_day)
+        admitted = await duties.admit(conn, engine, person.user_id, now)
         persona = await personas.get(conn, said.persona)
         edited = await _leave_edited(conn, person, said, turn_id)
         place = edited.conversation_id if edited else said.conversation_id
@@ -80,7 +80,14 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
         )
         due = looks.due(engine, verdict, state, now)
         verdict = due.floor if due else verdict
-        state, owed = guardrails.care.advance(state, verdict, now, notice_every=engine.notice_every)
+        state, owed = guardrails.care.advance(
+            state,
+            verdict,
+            now,
+            notice_every=engine.notice_every,
+            may_follow_up=not admitted.contact_stopped,
+        )
+        owed = await duties.beside(conn, person.user_id, text, now, owed, admitted, looked_at=due is not None)
         begun = Begun(
             person=person,
             persona=persona,
@@ -114,7 +121,7 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
         persona_version=begun.persona.version,
         user_message_id=message.id,
         replica_id=engine.live.replica_id,
-        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": _notice(begun)}
+        why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": words.before(begun)}
         | looks.note(begun),
         now=begun.now,
         kind=begun.kind,
@@ -144,18 +151,15 @@ def reply(engine: Engine, begun: Begun) -> LiveTurn:
 
 async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     """The stretch between the two transactions, then the second one."""
-    draft = Draft(begun, _notice(begun))
+    draft = Draft(begun, words.before(begun))
     try:
         live.push(draft.notice)
-        if not begun.duties.say_crisis_words:
-            looking = asyncio.create_task(looks.take(engine, begun))
-            try:
-                read = await read_past(engine, begun)
-            finally:
-                begun = draft.begun = await looking
-            draft.prepared = None if begun.duties.say_crisis_words else await prepare(engine, begun, read)
+        if begun.handover:
+            begun = draft.begun = await looks.take(engine, begun)
+        elif not begun.duties.say_crisis_words:
+            begun = await _read(engine, draft)
         if draft.prepared is None:
-            live.push(_crisis_words(begun))
+            live.push(words.instead(begun))
         else:
             observability.TURN_ADDED_SECONDS.observe(time.perf_counter() - begun.since)
             live.speaking = asyncio.create_task(_speak(engine, draft, live))
@@ -169,6 +173,18 @@ async def _reply(engine: Engine, begun: Begun, live: LiveTurn) -> None:
     except TimeoutError:
         draft.problem = ModelFailed(f"The reply took longer than {engine.turn_s:.0f} seconds. Try again.")
     await asyncio.shield(_close(engine, draft, live))
+
+
+async def _read(engine: Engine, draft: "Draft") -> Begun:
+    """Read the past while a second look is taken, where one is due; lay out the request unless it found a crisis."""
+    looking = asyncio.create_task(looks.take(engine, draft.begun))
+    try:
+        read = await read_past(engine, draft.begun)
+    finally:
+        draft.begun = await looking
+    if not draft.begun.duties.say_crisis_words:
+        draft.prepared = await prepare(engine, draft.begun, read)
+    return draft.begun
 
 
 @dataclass(slots=True)
@@ -230,7 +246,7 @@ async def _close(engine: Engine, draft: Draft, live: LiveTurn) -> None:
             return
         reply_id = uuid7() if said and state != "failed" else None
         why |= await asides.settle(conn, begun, draft.prepared, whole=whole and reply_id is not None, engine=engine)
-        strategy = draft.prepared.choice.strategy.id if draft.prepared else "crisis"
+        strategy = draft.prepared.choice.strategy.id if draft.prepared else words.strategy(begun)
         await store.finish_turn(
             conn,
             user_id=user_id,
@@ -335,16 +351,6 @@ async def _leave_edited(
     assert row is not None
     await alternatives.prefer(conn, person, row, "edited", over=[said.edits])
     return edited
-
-
-def _notice(begun: Begun) -> str:
-    """The AI notice that is due, with the space after it, or nothing."""
-    return guardrails.disclosure.notice(begun.person.language or "en") + "\n\n" if begun.duties.disclose else ""
-
-
-def _crisis_words(begun: Begun) -> str:
-    language = begun.person.language or "en"
-    return guardrails.crisis_reply(begun.person.country, language, begun.duties.kind or "suicidal")
 
 
 async def _recall_vector(engine: Engine, text: str, vector: Vector) -> Vector | None:

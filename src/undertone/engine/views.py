@@ -90,6 +90,8 @@ def done(
         "persona_version": persona_version,
         "stopped": stopped,
         "notice": why.get("duties", {}).get("disclose"),
+        "break": why.get("duties", {}).get("take_break") or None,
+        "contact": why.get("duties", {}).get("contact") or None,
         "user_type": user_type(why),
         "strategy": strategy,
         "memories": [

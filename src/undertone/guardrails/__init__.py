@@ -4,10 +4,23 @@
 `limits.admit` says when it is enough, and `require_protocol` keeps the engine shut without a crisis protocol.
 """
 
-from undertone.guardrails import care, crisis, disclosure, incidents, ledger, limits, second_look, webhooks
+from undertone.guardrails import (
+    care,
+    crisis,
+    disclosure,
+    incidents,
+    ledger,
+    limits,
+    limits_store,
+    own_limits,
+    second_look,
+    spoken,
+    webhooks,
+    wishes,
+)
 from undertone.guardrails.crisis import crisis_reply, require_protocol
 from undertone.guardrails.rails import OutputRail
-from undertone.guardrails.store import HOLDINGS, load_care, save_care
+from undertone.guardrails.store import HOLDINGS, load_care, note_break, save_care
 from undertone.guardrails.verdict import check_input
 
 __all__ = [
@@ -21,9 +34,14 @@ __all__ = [
     "incidents",
     "ledger",
     "limits",
+    "limits_store",
     "load_care",
+    "note_break",
+    "own_limits",
     "require_protocol",
     "save_care",
     "second_look",
+    "spoken",
     "webhooks",
+    "wishes",
 ]

@@ -77,6 +77,10 @@ class Duties:
     disclose: Literal["start", "asked", "clock"] | None = None
     romance_paused: bool = False
     offers_paused: bool = False
+    take_break: int = 0
+    """Minutes of talking without a pause, where a break is to be suggested."""
+    contact: Literal["", "stopped", "again"] = ""
+    """What somebody just asked about being written to unasked."""
     alert_operator: bool = False
     record_referral: bool = False
 

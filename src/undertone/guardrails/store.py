@@ -5,7 +5,7 @@ Knows no rules: `care`, `limits` and `ledger` do.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -63,25 +63,78 @@ class Admission:
     day_count: int
     cooldown_until: datetime | None
     excluded_until: datetime | None
+    active_s: int
+    """Seconds of conversation in the running day."""
+    unbroken_since: datetime
+    """When the talking that has not paused since began."""
+    break_said_at: datetime | None
+    limits: dict[str, Any] | None
+    """Rows of person_limits by who set them."""
+    contact_stopped: bool
 
 
-async def count_message(conn: Connection, user_id: UUID, now: datetime) -> Admission:
-    """Count one message at `now`. A minute or day begins with its first message; a clock set back begins none."""
-    query = """
-        insert into admissions as a (user_id, minute_began, minute_count, day_began, day_count)
-        values (%(user)s, %(now)s, 1, %(now)s, 1)
-        on conflict (user_id) do update set
-            minute_began = case when %(now)s < a.minute_began + interval '1 min' then a.minute_began else %(now)s end,
-            minute_count = case when %(now)s < a.minute_began + interval '1 min' then a.minute_count else 0 end + 1,
-            day_began    = case when %(now)s < a.day_began + interval '1 day' then a.day_began else %(now)s end,
-            day_count    = case when %(now)s < a.day_began + interval '1 day' then a.day_count else 0 end + 1
-        returning minute_began, minute_count, day_began, day_count, cooldown_until, excluded_until
+async def count_message(
+    conn: Connection, user_id: UUID, now: datetime, *, together: timedelta, pause: timedelta
+) -> Admission:
+    """Count one message at `now`. A minute or day begins with its first message; a clock set back begins none.
+
+    Time between two messages at most `together` apart counts as conversation, a message by itself as a minute: who
+    waits between messages reaches a limit too. After `pause` the talking begins anew.
     """
+    query = """
+        with counted as (
+            insert into admissions as a (user_id, minute_began, minute_count, day_began, day_count, last_at,
+                                         unbroken_since)
+            values (%(user)s, %(now)s, 1, %(now)s, 1, %(now)s, %(now)s)
+            on conflict (user_id) do update set
+                minute_began = case when %(now)s < a.minute_began + interval '1 min' then a.minute_began
+                                    else %(now)s end,
+                minute_count = case when %(now)s < a.minute_began + interval '1 min' then a.minute_count else 0 end + 1,
+                day_began    = case when %(now)s < a.day_began + interval '1 day' then a.day_began else %(now)s end,
+                day_count    = case when %(now)s < a.day_began + interval '1 day' then a.day_count else 0 end + 1,
+                active_s     = case when %(now)s < a.day_began + interval '1 day' then a.active_s + case
+                                    when %(now)s - a.last_at > %(together)s then 60
+                                    else greatest(0, extract(epoch from %(now)s - a.last_at))::integer end
+                                    else 0 end,
+                unbroken_since = case when a.unbroken_since is null or %(now)s - a.last_at >= %(pause)s then %(now)s
+                                      else a.unbroken_since end,
+                last_at      = greatest(a.last_at, %(now)s)
+            returning minute_began, minute_count, day_began, day_count, cooldown_until, excluded_until, active_s,
+                unbroken_since, break_said_at
+        )
+        select c.*, (select jsonb_object_agg(set_by, to_jsonb(l)) from person_limits l where l.user_id = %(user)s)
+            as limits, exists (select from contact_stops s where s.user_id = %(user)s) as contact_stopped
+        from counted c
+    """
+    values = {"user": user_id, "now": now, "together": together, "pause": pause}
     async with conn.cursor(row_factory=class_row(Admission)) as cursor:
-        await cursor.execute(query, {"user": user_id, "now": now})
+        await cursor.execute(query, values)
         row = await cursor.fetchone()
     assert row is not None
     return row
+
+
+async def note_break(conn: Connection, user_id: UUID, now: datetime) -> None:
+    """A break was suggested."""
+    await conn.execute("update admissions set break_said_at = %s where user_id = %s", (now, user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much somebody has been here, and what is closed to them."""
+
+    day_began: datetime | None = None
+    active_s: int = 0
+    cooldown_until: datetime | None = None
+    excluded_until: datetime | None = None
+
+
+async def use(conn: Connection, user_id: UUID) -> Use:
+    async with conn.cursor(row_factory=class_row(Use)) as cursor:
+        await cursor.execute(
+            "select day_began, active_s, cooldown_until, excluded_until from admissions where user_id = %s", (user_id,)
+        )
+        return await cursor.fetchone() or Use()
 
 
 async def last_break(conn: Connection, user_id: UUID) -> datetime | None:

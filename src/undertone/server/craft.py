@@ -79,5 +79,8 @@ async def greeting(request: Request, persona_id: str, who: ForChat, user: str | 
         persona = await personas.get(conn, persona_id)
         _, now = await guardrails.load_care(conn, person.user_id)
         last = await memory.last_said(conn, person.user_id, persona_id)
+        stopped = await guardrails.limits_store.contact_stopped(conn, person.user_id)
     gap = now - last if last is not None else None
+    if stopped is not None:
+        return {"text": "", "away": ""}
     return {"text": greetings.hello(persona, gap), "away": greetings.away(gap)}
