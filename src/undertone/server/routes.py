@@ -29,6 +29,7 @@ from undertone.server import (
 from undertone.server.metering import Metering
 
 ROUTERS = (
+    beacons.router,  # first: most requests are its
     chat.router,
     craft.router,
     openai.router,
@@ -44,7 +45,6 @@ ROUTERS = (
     personas.router,
     pages.router,
     analytics_reports.router,
-    beacons.router,
     health.router,
     docs.router,
 )
