@@ -1,6 +1,6 @@
 """The output rail: holds a streamed reply back sentence by sentence and replaces the ones that must not be said.
 
-    rail = OutputRail("Mira", canaries=[token], protected=[rules])
+    rail = OutputRail("Mira", canaries=[token], protected=[rules], asked=True)
     for piece in stream: send(rail.feed(piece))
     send(rail.finish());  rail.tripped    # None, or the rule that fired: leak humanity purchase secrecy pressure
 
@@ -13,34 +13,55 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import re2
+
+from undertone.guardrails import canaries as hidden
+from undertone.guardrails.spelling import folded, squeezed
 
 LONGEST_HELD: Final = 320
 """Characters without a sentence end after which the words so far are judged and released at a space."""
 SHINGLE: Final = 8
 """A reply that repeats this many words in a row of a protected text leaks it."""
 
-_END: Final = re.compile(r"(?:[.!?…]+[\"'”’)\]*_]*|[。！？]+[」』）]*)(?=\s)|\n+")
-_QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "…": ".", "\xa0": " "})
+_END: Final = re.compile(r"(?:[.!?…؟।]+[\"'”’)\]*_]*|[。！？]+[」』）]*)(?=\s)|(?<=[。！？])(?=[^」』）。！？])|\n+")
+_CLAUSE: Final = re.compile(r"[.,!?;:()\u2014\n。、，！？]| but | yet | though | although ")
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
+class Patterns:
+    """Patterns looked for all at once, then one by one where they end."""
+
+    together: Any
+    each: tuple[Any, ...]
+
+    def ends(self, text: str) -> list[tuple[int, int]]:
+        """Where the patterns match in `text`: begin and end of each match."""
+        return [found.span() for index in self.together.Match(text) or () for found in self.each[index].finditer(text)]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A name, the patterns that break it, and the patterns that excuse it in the same sentence."""
+    """A name, what breaks it always, when somebody asked or leaves, what excuses that, and letters spelt out."""
 
     name: str
-    broken: re.Pattern[str]
-    excused: re.Pattern[str]
+    broken: Patterns
+    asked: Patterns
+    leaving: Patterns
+    excused: Any
+    squeezed: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """`phrases.toml`: the rules in order, and by language and rule the sentence said instead."""
+    """`phrases.toml`: the rules in order, the frames, and by language and rule the sentence said instead."""
 
     rules: tuple[Rule, ...]
+    framed: Any
     safe: Mapping[str, Mapping[str, str]]
 
 
@@ -48,33 +69,74 @@ class Phrases:
 def phrases() -> Phrases:
     """The shipped phrases, compiled once."""
     raw = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
+    options = re2.Options()
+    options.max_mem = 256 << 20
+    options.log_errors = False
 
-    def pattern(alternatives: Sequence[str]) -> re.Pattern[str]:
-        joined = "|".join(f"(?:{one})" for one in alternatives) or "(?!)"
-        for name, words in raw["words"].items():
-            joined = joined.replace(f"<{name}>", f"(?:{words})")
-        return re.compile(joined)
+    def spelt(one: str) -> str:
+        for _ in range(2):
+            for name, words in raw["words"].items():
+                one = one.replace(f"<{name}>", f"(?:{words})")
+        return f"(?m){one}"
 
-    rules = tuple(Rule(r["name"], pattern(r["broken"]), pattern(r["excused"])) for r in raw["rule"])
-    return Phrases(rules, raw["safe"])
+    def patterns(alternatives: Sequence[str]) -> Patterns:
+        each = [spelt(one) for one in alternatives]
+        together = re2.Set.SearchSet(options)
+        for one in each or [NEVER]:
+            together.Add(one)
+        together.Compile()
+        return Patterns(together, tuple(re2.compile(one, options) for one in each or [NEVER]))
+
+    def any_of(alternatives: Sequence[str]) -> Any:
+        return re2.compile("|".join(f"(?:{spelt(one)})" for one in alternatives) or NEVER, options)
+
+    rules = tuple(
+        Rule(
+            r["name"],
+            patterns(r["broken"]),
+            patterns(r.get("asked", ())),
+            patterns(r.get("leaving", ())),
+            any_of(r["excused"]),
+            any_of([r["squeezed"]] if "squeezed" in r else ()),
+        )
+        for r in raw["rule"]
+    )
+    return Phrases(rules, any_of(raw["frames"]), raw["safe"])
+
+
+NEVER: Final = r"[^\x00-\x{10FFFF}]"
+"""Matches nothing; RE2 has no empty look-ahead."""
 
 
 class OutputRail:
-    """One reply's rail; make a new one for each reply."""
+    """One reply's rail; make a new one for each reply.
+
+    `asked`: the person asks what they talk with. `leaving`: they take their leave. Both make the rail stricter, since
+    what it says instead then fits in any case.
+    """
 
     def __init__(
-        self, persona_name: str, canaries: Sequence[str] = (), *, protected: Sequence[str] = (), language: str = "en"
+        self,
+        persona_name: str,
+        canaries: Sequence[str] = (),
+        *,
+        protected: Sequence[str] = (),
+        language: str = "en",
+        asked: bool = False,
+        leaving: bool = False,
     ) -> None:
         self.tripped: str | None = None
         self.trips: list[str] = []
         """Every rule that fired, in order."""
         self._name = persona_name
-        self._canaries = [c for c in (_letters(canary) for canary in canaries) if c]
-        self._shingles = {s for text in protected for s in _shingles(text)}
+        self._hidden = [form for canary in canaries for form in hidden.forms(canary)]
+        self._shingles = frozenset[tuple[str, ...]]().union(*(_shingles_of(text) for text in protected))
         safe = phrases().safe
         self._safe = safe.get(language.lower().partition("-")[0], safe["en"])
+        self._asked, self._leaving = asked, leaving
         self._held = ""
         self._before = ""
+        self._folded_before = ""
         self._ended = False
 
     def feed(self, text: str) -> str:
@@ -103,8 +165,13 @@ class OutputRail:
         return None
 
     def _judge(self, sentence: str) -> str:
-        rule = self._leak(sentence) or broken_rule(sentence, self._before)
+        words = folded(sentence)
+        spelt_out = squeezed(sentence)
+        rule = self._leak(sentence) or _broken(
+            words, self._folded_before, spelt_out, asked=self._asked, leaving=self._leaving
+        )
         self._before = (self._before + sentence)[-LONGEST_HELD:]
+        self._folded_before = _joined(self._folded_before, words)[-LONGEST_HELD:]
         if rule is None:
             return sentence
         self.tripped = self.tripped or rule
@@ -115,37 +182,69 @@ class OutputRail:
         return "" if again else lead + self._safe[rule].format(name=self._name)
 
     def _leak(self, sentence: str) -> str | None:
-        seen = _letters(self._before + sentence)
-        if any(canary in seen for canary in self._canaries):
-            return "leak"
-        if self._shingles and not self._shingles.isdisjoint(_shingles(self._before + sentence)):
+        recent = self._before + sentence
+        if self._hidden:
+            seen = hidden.letters(recent)
+            if any(form in seen for form in self._hidden):
+                return "leak"
+        if self._shingles and not self._shingles.isdisjoint(_shingles(recent)):
             return "leak"
         return None
 
 
-def broken_rule(sentence: str, before: str = "") -> str | None:
+def broken_rule(sentence: str, before: str = "", *, asked: bool = False, leaving: bool = False) -> str | None:
     """The first rule `sentence` breaks, read after the words `before` it, or None."""
-    words = _plain(sentence)
-    text = f"{_plain(before)} {words}"
+    return _broken(folded(sentence), folded(before), squeezed(sentence), asked=asked, leaving=leaving)
+
+
+def _broken(words: str, before: str, spelt_out: str, *, asked: bool, leaving: bool) -> str | None:
+    """The same on folded text."""
+    text = _joined(before, words)
     start = len(text) - len(words)
-    for rule in phrases().rules:
-        reaches_here = any(found.end() > start for found in rule.broken.finditer(text))
-        if reaches_here and not rule.excused.search(words):
+    known = phrases()
+    framed: bool | None = None
+    for rule in known.rules:
+        if spelt_out and rule.squeezed.search(spelt_out):
             return rule.name
+        strict = (asked and _breaks(rule.asked, words, 0, rule)) or (leaving and _breaks(rule.leaving, words, 0, rule))
+        if strict:
+            return rule.name
+        if _breaks(rule.broken, text, start, rule):
+            if framed is None:
+                framed = known.framed.search(words) is not None
+            if not framed or rule.name == "leak":
+                return rule.name
     return None
 
 
-def _plain(text: str) -> str:
-    """Lower case, plain quotes, no emphasis marks, single spaces."""
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold()
-    return " ".join(text.replace("*", " ").replace("_", " ").split())
+def _joined(before: str, words: str) -> str:
+    """Two sentences on a line each, so that patterns can say where one begins; two parts of one on the same line."""
+    if not before:
+        return words
+    return f"{before} {words}" if before[-1].isalnum() or before[-1] in ",;:" else f"{before}\n{words}"
 
 
-def _letters(text: str) -> str:
-    """Letters and digits only, so that spacing, case or punctuation cannot hide a canary."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+def _breaks(patterns: Patterns, text: str, start: int, rule: Rule) -> bool:
+    """Whether a match reaches beyond `start` that its own clause does not excuse."""
+    for begin, end in patterns.ends(text):
+        clause = _clause(text, begin, end) if begin >= start else text[start:]
+        if end > start and not rule.excused.search(clause):
+            return True
+    return False
+
+
+def _clause(text: str, begin: int, end: int) -> str:
+    """The match with the words round it up to the nearest comma, stop or "but"."""
+    left = max((found.end() for found in _CLAUSE.finditer(text, 0, begin)), default=0)
+    right = _CLAUSE.search(text, end)
+    return text[left : right.start() if right else len(text)]
+
+
+@lru_cache(maxsize=64)
+def _shingles_of(text: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_shingles(text))
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:
-    words = _WORD.findall(_plain(text))
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
     return {tuple(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
