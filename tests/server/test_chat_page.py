@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
-from page_site import Site, Told, serve
 from playwright.async_api import Browser, Page, Route, expect
 
+from page_site import Site, Told, serve
 from undertone.db import transaction
 from undertone.llm.embedder import MiniLM
 from undertone.people import consent

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from page_site import Site, Told, serve
 from playwright.async_api import Browser, Page, expect
 
+from page_site import Site, Told, serve
 from undertone.db import transaction
 from undertone.engine import deliveries, offers_store
 from undertone.engine.offers import MARK, Offer

@@ -6,9 +6,9 @@ from typing import Any
 import openai
 import pytest
 from openai import AsyncOpenAI
-from page_site import serve
 
 from house import House, Person
+from page_site import serve
 from scripted_model import Scripted
 from undertone.errors import ModelFailed
 from undertone.llm.embedder import MiniLM

@@ -19,6 +19,7 @@ def build() -> typer.Typer:
         doctor,
         evaluate,
         evaluate_memory,
+        evaluate_rails,
         imports,
         keys,
         person,
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.add_typer(profile.app, name="profile")
     evaluate.app.command("memory")(evaluate_memory.evaluate_memory)
+    evaluate.app.command("rails")(evaluate_rails.evaluate_rails)
     app.add_typer(evaluate.app, name="evaluate")
     return app
 

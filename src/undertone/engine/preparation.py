@@ -18,7 +18,7 @@ from undertone.db import transaction
 from undertone.engine import asides, budgets, context, greetings, lore, policy, reach, sent, store
 from undertone.engine.nouns import Aside, Begun, Engine, Prepared
 from undertone.engine.personas import Persona
-from undertone.engine.strategies import CATALOGUE, DEFAULT
+from undertone.engine.strategies import CATALOGUE, DEFAULT, prompt
 from undertone.observability import RECALL_SECONDS
 from undertone.types import Memory, Message, Reading
 
@@ -224,6 +224,18 @@ async def _observations(engine: Engine, begun: Begun, turns: Sequence[memory.Use
 def canary(persona: Persona) -> str:
     """A string that stands in the rules of this persona version and never in an honest reply."""
     return "ref-" + hashlib.sha256(f"{persona.persona_id}/{persona.version}/{persona.voice}".encode()).hexdigest()[:16]
+
+
+def output_rail(begun: Begun) -> guardrails.OutputRail:
+    """What holds a reply to this message back: the rules' own words leak them, and who asks or leaves is told more."""
+    return guardrails.OutputRail(
+        begun.persona.name,
+        (canary(begun.persona),),
+        protected=(prompt("rules"),),
+        language=begun.person.language or "en",
+        asked=begun.verdict.asks_human,
+        leaving=guardrails.takes_leave(begun.message.text),
+    )
 
 
 def _hints(

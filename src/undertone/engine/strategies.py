@@ -8,6 +8,7 @@ Data, loaded once and checked; which one is chosen is `policy.py`'s business. Kn
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal
@@ -68,6 +69,7 @@ class Strategy:
         )
 
 
+@cache
 def prompt(name: str) -> str:
     """The text of `prompts/<name>.md`."""
     return resources.files("undertone.engine").joinpath("prompts", f"{name}.md").read_text("utf-8").strip()

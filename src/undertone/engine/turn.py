@@ -20,7 +20,7 @@ from undertone.db import transaction
 from undertone.engine import alternatives, asides, care, duties, looks, personas, sent, sent_store, store, views, words
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
-from undertone.engine.preparation import canary, prepare, read_past
+from undertone.engine.preparation import output_rail, prepare, read_past
 from undertone.errors import ModelFailed, NotReady, UndertoneError, Unprocessable
 from undertone.resources import Connection
 from undertone.types import Usage, Vector
@@ -205,7 +205,7 @@ async def _speak(engine: Engine, draft: Draft, live: LiveTurn) -> None:
     """Stream the model through the output rail until it ends, fails, or the person says stop."""
     assert draft.prepared is not None
     request = draft.prepared.plan.request
-    rail = guardrails.OutputRail(draft.begun.persona.name, (canary(draft.begun.persona),))
+    rail = output_rail(draft.begun)
     pieces = engine.resources.chat.stream(request)
     try:
         async for piece in pieces:

@@ -19,6 +19,7 @@ from undertone.guardrails import (
     wishes,
 )
 from undertone.guardrails.crisis import crisis_reply, require_protocol
+from undertone.guardrails.farewell import takes_leave
 from undertone.guardrails.rails import OutputRail
 from undertone.guardrails.store import HOLDINGS, load_care, note_break, save_care
 from undertone.guardrails.verdict import check_input
@@ -42,6 +43,7 @@ __all__ = [
     "save_care",
     "second_look",
     "spoken",
+    "takes_leave",
     "webhooks",
     "wishes",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import re2
 
-from undertone.guardrails.spelling import folded
+from undertone.guardrails.spelling import folded, unaccented
 
 LONGEST: Final = 300
 """Of a longer message only the first and the last so many characters are read."""
@@ -38,6 +38,6 @@ def _patterns() -> tuple[Any, Any]:
         joined = "|".join(f"(?:{one})" for one in raw["patterns"][group])
         for name, words in raw["words"].items():
             joined = joined.replace(f"<{name}>", words)
-        return re2.compile(f"(?m){joined}")
+        return re2.compile(unaccented(f"(?m){joined}"))
 
     return compiled("asks"), compiled("excused")

@@ -2,7 +2,7 @@
 
     takes_leave("ok, off to bed")       # True
 
-Makes the output rail stricter for that one reply, so it would rather say yes once too often. Knows wording, not meaning.
+Makes the output rail stricter for that one reply, so it would rather say yes once too often. Knows wording only.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import re2
 
-from undertone.guardrails.spelling import folded
+from undertone.guardrails.spelling import folded, unaccented
 
 LONGEST: Final = 400
 """Of a longer message only the first and the last so many characters are read: farewells stand at the ends."""
@@ -27,4 +27,4 @@ def takes_leave(text: str) -> bool:
 @cache
 def _farewells() -> Any:
     raw = loads((Path(__file__).parent / "farewell.toml").read_text("utf-8"))
-    return re2.compile("(?m)" + "|".join(f"(?:{one})" for one in raw["farewells"]))
+    return re2.compile(unaccented("(?m)" + "|".join(f"(?:{one})" for one in raw["farewells"])))

@@ -20,14 +20,17 @@ from typing import Any, Final
 import re2
 
 from undertone.guardrails import canaries as hidden
-from undertone.guardrails.spelling import folded, squeezed
+from undertone.guardrails.spelling import folded, squeezed, unaccented
 
 LONGEST_HELD: Final = 320
 """Characters without a sentence end after which the words so far are judged and released at a space."""
 SHINGLE: Final = 8
 """A reply that repeats this many words in a row of a protected text leaks it."""
 
-_END: Final = re.compile(r"(?:[.!?…؟।]+[\"'”’)\]*_]*|[。！？]+[」』）]*)(?=\s)|(?<=[。！？])(?=[^」』）。！？])|\n+")
+_END: Final = re.compile(
+    r"[.!?…؟।]+[\"”»]+(?=\s+[^\sa-z])|(?:[.!?…؟।]+['’)\]*_]*|[。！？]+[」』）]*)(?=\s)|(?<=[。！？])(?=[^」』）。！？])|\n+"
+)
+"""A sentence's end; after a closing quote only where no `said she` follows."""
 _CLAUSE: Final = re.compile(r"[.,!?;:()\u2014\n。、，！？]| but | yet | though | although ")
 _WORD: Final = re.compile(r"\w+")
 
@@ -77,7 +80,7 @@ def phrases() -> Phrases:
         for _ in range(2):
             for name, words in raw["words"].items():
                 one = one.replace(f"<{name}>", f"(?:{words})")
-        return f"(?m){one}"
+        return f"(?m){unaccented(one)}"
 
     def patterns(alternatives: Sequence[str]) -> Patterns:
         each = [spelt(one) for one in alternatives]

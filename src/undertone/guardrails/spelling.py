@@ -3,8 +3,9 @@
     folded("І'm а r3al   ＰＥＲＳＯＮ 😘")         # "i'm a real person"
     squeezed("d o n ' t  g o")                  # "dontgo": the letters of a sentence that is spelt out
 
-Undone are width and style of letters, accents, invisible characters, look-alikes from other alphabets, digits for letters,
-stretched words, emoji that stand for words, and common slang. Knows words, not grammar; real misspellings get through.
+Undone are width and style of letters, accents, invisible characters, look-alikes of other alphabets, digits in place of
+letters, stretched words, emoji that stand for words, common slang. Knows words, not grammar: a misspelling that is not
+in the table gets through.
 """
 
 import re
@@ -20,8 +21,9 @@ _ASCII_ONLY: Final = re.compile(r"[a-z '\".,!?;:\-\n]*")
 _LATIN: Final = re.compile(r"[a-z]")
 _TOKEN: Final = re.compile(r"[a-z0-9@$']*[a-z][a-z0-9@$']*")
 _DIGITS: Final = str.maketrans("0134578@$", "oieastbas")
+_COUNTED: Final = re.compile(r"\d+(?:st|nd|rd|th|am|pm|k|m|s|h)")
 _STRETCHED: Final = re.compile(r"([a-z])\1{2,}")
-_SPELT: Final = re.compile(r"(?<!\w)(?:\w[ .\-_*\u200b']{1,2}){3,}\w(?!\w)")
+_SPELT: Final = re.compile(r"(?<!\w)(?:\w[ .\-_*\u200b']{1,3}){3,}\w(?!\w)")
 _MARKS: Final = re.compile("[\u0300-\u036f]")
 _SPACE: Final = re.compile(r"\s+")
 
@@ -51,14 +53,18 @@ def squeezed(text: str) -> str:
     return "".join(c for c in _undisguised(text) if c.isalnum())
 
 
+def unaccented(text: str) -> str:
+    """`text` without accents, as patterns must be written; kana and Arabic keep what belongs to their letters."""
+    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
+
+
 def _undisguised(text: str) -> str:
     letters, lookalikes, _, seen, emoji = _tables()
     text = text.casefold()
     if not _ASCII_ONLY.fullmatch(text):
         text = seen.sub(lambda m: f" {emoji[m.group()]} ", text)
         text = unicodedata.normalize("NFKC", text).casefold().translate(letters)
-        text = _MARKS.sub("", unicodedata.normalize("NFD", text))
-        text = unicodedata.normalize("NFC", text)
+        text = unaccented(text)
         text = "".join(_visible(c) for c in text)
         latin = len(_LATIN.findall(text))
         if latin and latin * 2 >= sum(c.isalpha() for c in text):
@@ -69,7 +75,9 @@ def _undisguised(text: str) -> str:
 def _respelt(token: str, slang: Mapping[str, str]) -> str:
     if (known := slang.get(token)) is not None:
         return known
-    if token.isalpha() or token[0].isdigit() and token[1:] in ("st", "nd", "rd", "th", "am", "pm", "k", "m", "s", "h"):
+    if token.isalpha() or (
+        token[0].isdigit() and token[1:] in ("st", "nd", "rd", "th", "am", "pm", "k", "m", "s", "h")
+    ):
         return token
     plain = token.translate(_DIGITS) if any(c in "0134578@$" for c in token) else token
     return slang.get(plain, plain)

@@ -10,6 +10,7 @@ import unicodedata
 from typing import Final, Literal
 
 from undertone.guardrails import heads, lexicon
+from undertone.guardrails.asking import asks_what_talks
 from undertone.learning.features import bag, normalise
 from undertone.types import Vector, Verdict
 
@@ -39,7 +40,7 @@ def check_input(text: str, vector: Vector, *, readable: bool = True) -> Verdict:
     concern = limits["concern"] * (1.0 if readable else UNREAD)
     level = _level(scores["crisis"], concern, limits["crisis"])
     injection = scores["injection"] >= limits["injection"]
-    asks_human = scores["human"] >= limits["asks_human"]
+    asks_human = scores["human"] >= limits["asks_human"] or asks_what_talks(text)
     if level != "none":
         kinds = heads.load("crisis").sort(vector)
         scores |= {f"crisis.{kind}": share for kind, share in kinds.items()}
