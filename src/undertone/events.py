@@ -129,6 +129,17 @@ class LimitsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverChanged(Event):
+    """A person was asked for in a conversation, took it over, or it went back to the AI."""
+
+    conversation_id: UUID
+    state: str
+    """asked, taken or back."""
+    made_by: str
+    """person, operator or clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentChanged(Event):
     """An incident was opened, seen, closed or opened again."""
 
@@ -246,6 +257,7 @@ KINDS: tuple[type[Event], ...] = (
     SecondLookTaken,
     CareFollowedUp,
     IncidentChanged,
+    HandoverChanged,
     BreakSuggested,
     ContactChanged,
     LimitsChanged,

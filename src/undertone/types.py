@@ -38,6 +38,8 @@ class Message:
     """How often the person stopped while typing; None when unknown."""
     quarantined: bool = False
     """The input rail's stored verdict: never learned from, never recalled."""
+    by_human: bool = False
+    """Written by a person of the platform's, not by the AI."""
 
 
 @dataclass(frozen=True, slots=True)

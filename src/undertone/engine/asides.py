@@ -23,6 +23,8 @@ async def look(conn: Connection, begun: Begun) -> Aside:
     """The catalogue, what stands between this person and offers, and a reminder that this message asks for."""
     if not begun.shows_asides or begun.kind not in ("said", "edit"):  # the first reply to these words had its turn
         return Aside()
+    if begun.duties.take_break or begun.duties.contact:  # a word about rest is not followed by one about buying
+        return Aside()
     user_id, message = begun.person.user_id, begun.message
     catalogue = await offers_store.catalogue(conn, begun.persona.persona_id)
     standing, break_until, lefts = offers_store.Standing(), None, list[own_limits.Left]()

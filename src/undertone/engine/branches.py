@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from undertone import guardrails, memory, people
 from undertone.db import transaction
-from undertone.engine import alternatives, branches_store, duties, looks, personas, store
+from undertone.engine import alternatives, branches_store, duties, handovers, looks, personas, store
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Past, Said
 from undertone.engine.store import TurnRow
 from undertone.engine.turn import admit_turn
@@ -61,6 +61,8 @@ async def _once_more(engine: Engine, who: people.Principal, row: TurnRow, user: 
         if not await memory.texts(conn, row.user_id, [message.id]):
             raise Conflict("This message is no longer part of its conversation. Say it again instead.")
         people.require_chat(person)
+        if row.strategy == "handover" or await handovers.state_of(conn, row.user_id, row.conversation_id) != "back":
+            raise Conflict("A person was asked for here: the AI is paused. Say `go on with the AI` first.")
         care, now = await guardrails.load_care(conn, person.user_id)
         await duties.admit(conn, engine, person.user_id, now)
         persona = await personas.get(conn, row.persona_id)

@@ -103,6 +103,7 @@ async def again(engine: Engine, who: people.Principal, user: str, known: Known) 
         now=now,
         since=time.perf_counter(),
         due=looks.due_again(row.why),
+        handover=row.why.get("handover") or "",
     )
 
 

@@ -10,14 +10,28 @@ Calls each room once and knows what happens in none of them. No connection is he
 import asyncio
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from undertone import events, guardrails, memory, observability, people, signals
 from undertone.db import transaction
-from undertone.engine import alternatives, asides, care, duties, looks, personas, sent, sent_store, store, views, words
+from undertone.engine import (
+    alternatives,
+    asides,
+    care,
+    duties,
+    elsewhere,
+    handovers,
+    looks,
+    personas,
+    sent,
+    sent_store,
+    store,
+    views,
+    words,
+)
 from undertone.engine.live import LiveTurn
 from undertone.engine.nouns import Begun, Engine, IdempotencyKey, Known, Past, Prepared, Said
 from undertone.engine.preparation import output_rail, prepare, read_past
@@ -62,7 +76,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             conn, person.user_id, persona.persona_id, conversation_id=place, now=now, idle=engine.idle
         )
         if past and conversation.messages == 0:
-            await _take_past(engine, conn, conversation, past, now)
+            await elsewhere.take_past(engine, conn, conversation, past, now)
         message = await memory.append(
             conn,
             user_id=person.user_id,
@@ -104,6 +118,7 @@ async def begin(engine: Engine, who: people.Principal, said: Said) -> Begun | Kn
             debug=said.debug,
             platform_note=said.platform_note,
             due=due,
+            handover=await handovers.step(conn, engine, person, conversation, text, now, owed),
         )
         await admit_turn(engine, conn, begun, state)
     return begun
@@ -122,7 +137,8 @@ async def admit_turn(engine: Engine, conn: Connection, begun: Begun, state: guar
         user_message_id=message.id,
         replica_id=engine.live.replica_id,
         why={"duties": asdict(begun.duties), "verdict": asdict(begun.verdict), "notice": words.before(begun)}
-        | looks.note(begun),
+        | looks.note(begun)
+        | {"handover": begun.handover or None},
         now=begun.now,
         kind=begun.kind,
     )
@@ -371,22 +387,3 @@ def _known(known: store.KeyRow, asked: IdempotencyKey) -> Known:
             f"The Idempotency-Key '{asked.key}' was used with another request. Use a new key for a new message."
         )
     return Known(known.turn_id)
-
-
-async def _take_past(
-    engine: Engine, conn: Connection, conversation: memory.Conversation, past: list[Past], begun_at: datetime
-) -> None:
-    """Store a chat that took place elsewhere, once, ahead of the person's first message here."""
-    vectors = await engine.resources.embed.embed([p.text for p in past])
-    for earlier, vector in zip(past, vectors, strict=True):
-        verdict = guardrails.check_input(earlier.text, vector, readable=signals.readable(earlier.text))
-        await memory.append(
-            conn,
-            user_id=conversation.user_id,
-            conversation_id=conversation.id,
-            persona_id=conversation.persona_id,
-            role=earlier.role,
-            text=earlier.text,
-            now=begun_at,
-            quarantined=verdict.quarantine,
-        )

@@ -25,6 +25,7 @@ def why(begun: Begun, prepared: Prepared | None, rail: str | None, notice: str) 
         "verdict": asdict(begun.verdict),
         "output_rail": rail,
         "notice": notice,
+        "handover": begun.handover or None,
     }
     if prepared is None:
         return found
@@ -99,6 +100,7 @@ def done(
             for m in why.get("memories", ())
             if m["id"] in memory_texts
         ],
+        "handover": why.get("handover"),
         "offer": why.get("offer"),
         "reminder": why.get("reminder"),
         "usage": dict(usage) if usage else None,

@@ -18,7 +18,7 @@ from undertone.guardrails import webhooks
 from undertone.guardrails.incidents_store import Incident, State, Tally
 from undertone.resources import Connection
 
-__all__ = ["Incident", "State", "Tally", "list_all", "move", "opened", "refer", "tally"]
+__all__ = ["Incident", "State", "Tally", "list_all", "move", "opened", "refer", "see", "tally"]
 
 LONGEST_NOTE = 2_000
 MOST = 500
@@ -118,6 +118,13 @@ async def move(
     moved = await store.find_incident(conn, incident_id)
     assert moved is not None
     return moved
+
+
+async def see(conn: Connection, incident_id: UUID, *, by: str, now: datetime) -> None:
+    """An operator is on it: seen, unless it is closed already."""
+    found = await store.find_incident(conn, incident_id)
+    if found is not None and found.state == "open":
+        await move(conn, incident_id, "seen", by=by, note=None, now=now)
 
 
 async def tally(conn: Connection) -> Tally:

@@ -157,7 +157,7 @@ Erase = Callable[[Connection, UUID], Awaitable[int]]
 _COLUMNS = {
     "conversations": "id persona_id opened_at last_at closed_at title summary",
     "messages": "id conversation_id persona_id turn_id position role text created_at response_time_s typing_stops"
-    " quarantined active forgotten_at model persona_version",
+    " quarantined active forgotten_at model persona_version by_human",
     "memories": "id persona_id kind text source_message_ids confidence sensitivity pinned made_by valid_from valid_to"
     " superseded_by forgotten_at created_at last_used_at use_count tier",
     "imported_messages": "message_id",

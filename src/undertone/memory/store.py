@@ -151,6 +151,7 @@ async def append(
     finish: str = "complete",
     model: str | None = None,
     persona_version: int | None = None,
+    by_human: bool = False,
 ) -> Message:
     """Store one message at the end of its conversation, found by its words from this transaction on.
 
@@ -171,6 +172,7 @@ async def append(
         response_time_s=response_time_s,
         typing_stops=typing_stops,
         quarantined=quarantined,
+        by_human=by_human,
     )
     cursor = await conn.execute(
         """
@@ -186,10 +188,11 @@ async def append(
         )
         insert into messages (user_id, id, conversation_id, persona_id, turn_id, parent_id, position, seq,
             role, speaker, text, created_at, response_time_s, typing_stops, quarantined, finish, model,
-            persona_version, terms, embedding)
+            persona_version, terms, embedding, by_human)
         select %(user_id)s, %(id)s, %(conversation_id)s, %(persona_id)s, %(turn_id)s, %(parent_id)s, position, seq,
             %(role)s, %(speaker)s, %(text)s, %(created_at)s, %(response_time_s)s, %(typing_stops)s, %(quarantined)s,
-            %(finish)s, %(model)s, %(persona_version)s, %(terms)s, %(embedding)s
+            %(finish)s, %(model)s, %(persona_version)s, %(terms)s, %(embedding)s,
+            %(by_human)s
         from place, stream
         returning position, seq
         """,
@@ -268,7 +271,7 @@ async def history(
     cursor = await conn.execute(
         """
         select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
-            response_time_s, typing_stops, quarantined
+            response_time_s, typing_stops, quarantined, by_human
         from messages where user_id = %s and conversation_id = %s and position > %s and active
         order by position desc limit %s
         """,

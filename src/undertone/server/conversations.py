@@ -13,6 +13,7 @@ from undertone.db import transaction
 from undertone.engine import personas
 from undertone.people import Principal, require_chat, standing
 from undertone.server.auth import own_id, principal, resources_of
+from undertone.types import Message
 
 router = APIRouter(tags=["conversations"])
 ForChat = Annotated[Principal, Depends(principal("chat"))]
@@ -48,6 +49,8 @@ class MessageShown(BaseModel):
     text: str
     created_at: datetime
     ai_generated: bool
+    by_human: bool
+    """Written by a person of the platform's."""
 
 
 def _shown(found: memory.Conversation) -> ConversationShown:
@@ -91,14 +94,17 @@ async def messages(
         person = await standing(conn, who, own_id(who, user))
         await memory.get_conversation(conn, person.user_id, conversation_id)
         found = await memory.history(conn, person.user_id, conversation_id, limit=max(1, min(limit, 500)))
-    return [
-        MessageShown(
-            id=m.id,
-            turn=m.turn_id,
-            role=m.role,
-            text=m.text,
-            created_at=m.created_at,
-            ai_generated=m.role == "assistant",
-        )
-        for m in found
-    ]
+    return [message_shown(m) for m in found]
+
+
+def message_shown(message: Message) -> MessageShown:
+    """One message as it is shown; what a person wrote is never called the AI's."""
+    return MessageShown(
+        id=message.id,
+        turn=message.turn_id,
+        role=message.role,
+        text=message.text,
+        created_at=message.created_at,
+        ai_generated=message.role == "assistant" and not message.by_human,
+        by_human=message.by_human,
+    )
