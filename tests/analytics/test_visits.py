@@ -110,13 +110,20 @@ async def test_a_persons_visits_are_exported_and_erased_with_their_pages(conn: C
     wire_privacy()
     anna = await identity.find_or_create_user(conn, "anna")
     theirs = await visit(conn, 60, user_id=anna.user_id, address="203.0.113.7")
-    other = await visit(conn, 60)
+    before = await visit(conn, 900)
+    other = await visit(conn, 60, visitor="v2")
+    ben = await identity.find_or_create_user(conn, "ben")
+    bens = await visit(conn, 30, user_id=ben.user_id)
     for session in (theirs, other):
         await conn.execute(
             "insert into page_views (session_id, view, at, path, title) values (%s, 1, %s, '/a', 'A')", [session, NOW]
         )
     exported = (await privacy.export_person(conn, anna.user_id))["sessions"]
     assert [(s["address"], [p["path"] for p in s["pages"]]) for s in exported] == [("203.0.113.7", ["/a"])]
-    assert (await privacy.erase_person(conn, anna.user_id))["sessions"] == 1
+    assert (await privacy.erase_person(conn, anna.user_id))["sessions"] == 2, (
+        "what their browser did before they signed in goes too"
+    )
+    left = {session.id for session in await visits_store.list_sessions(conn, at=NOW)}
+    assert left == {other, bens}, before
     assert await visits_store.timeline(conn, theirs) == ()
     assert [page.path for page in await visits_store.timeline(conn, other)] == ["/a"]

@@ -334,6 +334,42 @@ async def test_cut_addresses_old_ones_and_old_visits(
         assert [s["ipAddress"] for s in await anna.seen()] == ["203.0.113.0/24"] * 2
 
 
+async def test_what_waits_is_written_on_the_way_out(
+    new_database: Callable[..., str], migrated_template: str, embedder: MiniLM
+) -> None:
+    dsn = new_database(migrated_template)
+    async with open_house(dsn, embedder) as house:
+        await Visitor(house, site="undertone.test").taken(u="/last")
+    async with open_house(dsn, embedder) as house:
+        assert [s["entryPage"] for s in await Visitor(house, site="undertone.test").seen()] == ["/last"]
+
+
+WRONG = ({"device": "toaster"}, {"country": "Germany"}, {"since": "yesterday"}, {"since": "2026-05-04T12:00:00"},
+         {"limit": 0}, {"limit": 501}, {"active": "perhaps"}, {"site": "x" * 300})  # fmt: skip
+
+
+@pytest.mark.parametrize("query", WRONG, ids=str)
+async def test_a_wrong_filter_is_refused_in_words(site: House, query: dict[str, Any]) -> None:
+    answer = await site.client.get("/v1/analytics/sessions", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (422, "unprocessable")
+
+
+async def test_filters_over_http(site: House) -> None:
+    anna = Visitor(site)
+    await anna.taken()
+    crawler = Visitor(site, site=anna.site, headers={"User-Agent": "Googlebot/2.1"})
+    await crawler.taken()
+    assert [s["browser"] for s in await anna.seen()] == ["Chrome"], "bots are left out"
+    assert len(await anna.seen(bots=True)) == 2
+    one: tuple[dict[str, Any], ...] = ({"bot": True}, {"device": "bot"}, {"os": "Android"}, {"active": True})
+    none: tuple[dict[str, Any], ...] = ({"os": "Linux"}, {"active": False}, {"country": "DE"})
+    assert [[s["isBot"] for s in await anna.seen(**only)] for only in one] == [[True], [True], [False], [False]]
+    assert [await anna.seen(**only) for only in none] == [[], [], []]
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    assert len(await anna.seen(until=tomorrow)) == 1
+    assert await anna.seen(since=tomorrow) == []
+
+
 async def test_the_tracker_is_small_and_cached(site: House) -> None:
     answer = await site.client.get("/tracker.js", headers={"Accept-Encoding": "identity"})
     assert answer.headers["content-type"].startswith("text/javascript")

@@ -114,6 +114,13 @@ class Collector:
                 visits, pages = fold(known, [beacon for beacon in beacons if beacon.key not in held])
                 if visits:
                     await beacons_store.save(conn, visits, pages)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:  # the same again would fail again
+            log.error("beacons_refused", error=type(error).__name__, visitors=len(keys))
+            BEACONS.labels("dropped").inc(sum(map(len, taken.values())))
+            for key in keys:
+                if key not in self._waiting:
+                    self._due.pop(key, None)
+            return 0
         except BaseException:
             for key, views in taken.items():
                 self._put_back(key, views)

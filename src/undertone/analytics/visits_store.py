@@ -221,7 +221,7 @@ async def list_address_reads(conn: Connection, *, limit: int = 100) -> tuple[Add
 
 
 async def export_sessions(conn: Connection, user_id: UUID) -> list[dict[str, Any]]:
-    """A person's sessions with their pages, oldest first."""
+    """The sessions in which a person was signed in, with their pages, oldest first."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
@@ -239,8 +239,24 @@ async def export_sessions(conn: Connection, user_id: UUID) -> list[dict[str, Any
 
 
 async def erase_sessions(conn: Connection, user_id: UUID) -> int:
-    """Delete a person's sessions, their pages with them; how many sessions there were."""
-    return (await conn.execute("delete from sessions where user_id = %s", [user_id])).rowcount
+    """Delete a person's sessions with their pages, and what the same browsers did while nobody was signed in; how many.
+
+    Not the sessions of others who signed in there.
+    """
+    cursor = await conn.execute(
+        """
+        with browser as (select distinct site, visitor from sessions where user_id = %(user)s),
+        gone as (
+            delete from sessions s using browser b
+            where s.site = b.site and s.visitor = b.visitor and (s.user_id is null or s.user_id = %(user)s)
+            returning 1
+        )
+        select count(*) from gone
+        """,
+        {"user": user_id},
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 _SESSIONS: LiteralString = """

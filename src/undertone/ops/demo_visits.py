@@ -19,13 +19,13 @@ HERE_NOW = 6
 BOTS = 0.06
 
 BROWSERS = {
-    ("phone", "iOS", "Mobile Safari", "19.2"): 30,
-    ("phone", "Android", "Chrome Mobile", "146.0"): 26,
+    ("phone", "iOS", "Safari", "19.2"): 30,
+    ("phone", "Android", "Chrome", "146.0"): 26,
     ("desktop", "Windows", "Chrome", "146.0"): 17,
-    ("desktop", "Mac OS X", "Safari", "19.2"): 9,
+    ("desktop", "macOS", "Safari", "19.2"): 9,
     ("desktop", "Windows", "Edge", "146.0"): 6,
     ("desktop", "Linux", "Firefox", "151.0"): 5,
-    ("tablet", "iOS", "Mobile Safari", "19.1"): 4,
+    ("tablet", "iPadOS", "Safari", "19.1"): 4,
     ("phone", "Android", "Samsung Internet", "31.0"): 3,
 }
 CRAWLERS = (("Googlebot", "2.1"), ("bingbot", "2.0"), ("GPTBot", "1.3"))
