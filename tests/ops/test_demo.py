@@ -1,14 +1,16 @@
 """The demo month: the same for a seed, counted by every report, marked, and gone without a trace."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from undertone.analytics import run_report
+from house import open_house
+from undertone.analytics import person_days, run_report
 from undertone.app import wire_privacy
 from undertone.db import Pool
 from undertone.errors import Conflict
-from undertone.ops import demo
+from undertone.llm.embedder import MiniLM
+from undertone.ops import demo, demo_talks
 from undertone.people import identity
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
@@ -33,8 +35,32 @@ async def test_a_month_is_made_counted_and_removed(db: Pool) -> None:
         await demo.fill(db, seed=1, people=40, now=NOW, say=hush)
     assert await demo.clear(db, say=hush) == 40
     async with db.connection() as conn:
-        for table in ("events", "outcomes", "user_metrics", "user_totals", "daily_totals", "consents"):
+        for table in ("events", "outcomes", "user_metrics", "user_totals", "daily_totals", "consents", "sessions"):
             cursor = await conn.execute(f"select count(*) from {table}")  # pyright: ignore[reportArgumentType, reportCallIssue]
             assert await cursor.fetchone() == (0,), table
         assert (await identity.find_user(conn, "anna")).user_id == kept.user_id
     assert await demo.fill(db, seed=1, people=40, now=NOW, say=hush) == made
+
+
+async def test_a_few_people_talk_through_the_engine_and_their_days_lie_apart(dsn: str, embedder: MiniLM) -> None:
+    async with open_house(dsn, embedder) as house:
+        now = demo.today()
+        made = await demo.fill(house.db, seed=1, people=5, now=now, say=hush, engine=house.engine)
+        said = sum(len(talk["says"]) for person in demo_talks.script().values() for talk in person["talks"])
+        assert made.turns == said
+        anna = house.person("demo-anna")
+        conversations = await anna.get("/v1/conversations")
+        days = [(now - datetime.fromisoformat(c["opened_at"])).days for c in conversations]
+        planned = [talk["ago"] for talk in reversed(demo_talks.script()["anna"]["talks"])]
+        assert all(abs(lived - wanted) <= 1 for lived, wanted in zip(days, planned, strict=True))
+        roles = [role for role, _ in await anna.messages(conversations[0]["id"])]
+        assert roles == ["user", "assistant"] * 2
+        assert (await anna.get("/v1/users/demo-anna"))["profile"]["messages"] == 8
+        async with house.db.connection() as conn:
+            days_told = await person_days(
+                conn, (await identity.find_user(conn, "demo-anna")).user_id, now.date() - timedelta(days=31), now.date()
+            )
+            assert len(days_told.rows) == 3
+            cursor = await conn.execute("select count(*) from referral_ledger")
+            assert await cursor.fetchone() == (0,)
+        assert await demo.clear(house.db, say=hush) == 5 + len(demo_talks.script())

@@ -3,13 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Request
+from playwright.async_api import Browser, BrowserContext, Page
 
 from page_site import Site, serve
+from shop import SHOP, Shop, open_shop
 from undertone.analytics import visits_store
 from undertone.analytics.visits_store import PageView, Session, SessionFilters
 from undertone.llm.embedder import MiniLM
@@ -17,36 +17,7 @@ from undertone.llm.embedder import MiniLM
 pytestmark = pytest.mark.browser
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36"
-SHOP = "localhost"
 VISITS = SessionFilters(site=SHOP)
-
-
-@dataclass
-class Shop:
-    """A site that loads the tracker with these attributes. Each path is a page with a title of its own."""
-
-    address: str
-    tracker: str
-    attributes: str = ""
-    beacons: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """What the browser sent, as it left it."""
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = (await reader.readline()).decode().split(" ")[1].split("?")[0]
-        while (await reader.readline()).strip():
-            pass
-        body = (
-            f"<!doctype html><title>Page {path}</title><body style='height:5000px'><h1>{path}</h1>"
-            f'<script defer src="{self.tracker}" {self.attributes}></script>'
-        ).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    def hear(self, request: Request) -> None:
-        if request.url.endswith("/v1/collect"):
-            self.beacons.append(json.loads(request.post_data or "{}"))
 
 
 @pytest.fixture
@@ -57,10 +28,7 @@ async def site(dsn: str, embedder: MiniLM) -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def shop(site: Site) -> AsyncIterator[Shop]:
-    running = Shop("", f"{site.address}/tracker.js")
-    server = await asyncio.start_server(running.answer, "127.0.0.1", 0)
-    running.address = f"http://{SHOP}:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with open_shop(f"{site.address}/tracker.js") as running:
         yield running
 
 

@@ -9,6 +9,7 @@ from undertone.analytics import outcomes_store, rollups, rollups_store, tables, 
 from undertone.analytics.outcomes_store import add_outcome
 from undertone.analytics.reports import REPORTS, Report, person_days, run_report
 from undertone.analytics.rollups_store import roll_up, set_zone
+from undertone.analytics.visit_hours_store import roll_up_visits
 
 HOLDINGS = {
     "outcomes": (outcomes_store.export_outcomes, outcomes_store.erase_outcomes),
@@ -24,6 +25,7 @@ __all__ = [
     "add_outcome",
     "person_days",
     "roll_up",
+    "roll_up_visits",
     "rollups",
     "run_report",
     "set_zone",

@@ -192,6 +192,23 @@ REPORTS: dict[str, Definition] = {
         union all select 'messages', count(*), min(forgotten_at) from messages where forgotten_at is not null
         """,
     ),
+    "visits": Definition(
+        "How many visits did the sites have each day, bots left out, and how long were they? Means in seconds.",
+        """
+        select (hour at time zone (select zone from rollup_state))::date as day,
+            coalesce(sum(sessions) filter (where not is_bot), 0) as sessions,
+            coalesce(sum(pages) filter (where not is_bot), 0) as pages,
+            round(sum(engaged_s) filter (where not is_bot) / nullif(sum(sessions) filter (where not is_bot), 0), 1)
+                as engaged_s,
+            round(sum(elapsed_s) filter (where not is_bot) / nullif(sum(sessions) filter (where not is_bot), 0), 1)
+                as elapsed_s,
+            coalesce(sum(sessions) filter (where is_bot), 0) as bots
+        from visit_hours
+        where hour >= (%(first)s::timestamp at time zone (select zone from rollup_state))
+            and hour < ((%(last)s::date + 1)::timestamp at time zone (select zone from rollup_state))
+        group by 1 order by 1
+        """,
+    ),
     "revenue_and_harm": Definition(
         "Which share of revenue comes from each type, and which share of its people came to harm? by person, 95 %.",
         """

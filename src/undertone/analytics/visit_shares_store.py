@@ -66,18 +66,27 @@ async def over_time(
         return tuple(await cursor.fetchall())
 
 
-async def shares(conn: Connection, at: datetime, filters: SessionFilters) -> tuple[Share, ...]:
-    """The most frequent names of each group, the most frequent first; the unknown are left out but for referrers."""
+async def shares(
+    conn: Connection, at: datetime, filters: SessionFilters, *, of_latest: int | None = None
+) -> tuple[Share, ...]:
+    """The most frequent names of each group, the most frequent first; the unknown are left out but for referrers.
+
+    With `of_latest` only so many sessions of the stretch are looked at, the latest, whether they fit or not.
+    """
     where, values = where_of(filters, at)
-    counted: LiteralString = """
-        with counted as (
+    looked_at: LiteralString = """
+        with latest as (
+            select * from sessions
+            where started_at >= %(since)s and started_at < coalesce(%(until)s::timestamptz, 'infinity')
+            order by started_at desc limit %(of_latest)s::bigint
+        ), counted as (
             select case when grouping(s.device) = 0 then 'device' when grouping(s.browser) = 0 then 'browser'
                     when grouping(s.os) = 0 then 'os' when grouping(s.country) = 0 then 'country'
                     when grouping(s.site) = 0 then 'site' when grouping(s.entry_path) = 0 then 'page'
                     else 'referrer' end as what,
                 coalesce(s.device, s.browser, s.os, s.country, s.site, s.entry_path, s.referrer, '') as name,
                 count(*)::int as sessions
-            from sessions s where
+            from latest s where
     """
     ranked: LiteralString = """
             group by grouping sets (s.device, s.browser, s.os, s.country, s.site, s.entry_path, s.referrer)
@@ -87,8 +96,9 @@ async def shares(conn: Connection, at: datetime, filters: SessionFilters) -> tup
         )
         select what, name, sessions from ranked where rank <= %(most)s order by what, rank
     """
+    values |= {"most": MOST_SHARES, "of_latest": of_latest}
     async with conn.cursor(row_factory=class_row(Share)) as cursor:
-        await cursor.execute(counted + " and ".join(where) + ranked, values | {"most": MOST_SHARES})
+        await cursor.execute(looked_at + " and ".join(where) + ranked, values)
         return tuple(await cursor.fetchall())
 
 

@@ -183,7 +183,8 @@ async def stats(conn: Connection, at: datetime, filters: SessionFilters = EVERYT
         query: LiteralString = """
             select count(*)::int as sessions,
                 count(*) filter (where s.ended_at is null and s.last_seen_at > %(seen_after)s)::int as active,
-                count(distinct (s.site, s.visitor))::int as visitors, coalesce(sum(s.pages), 0)::int as pages,
+                count(distinct hashtextextended(s.site || s.visitor, 0))::int as visitors,
+                coalesce(sum(s.pages), 0)::int as pages,
                 coalesce(avg(extract(epoch from s.last_seen_at - s.started_at)), 0)::float8 as elapsed_s,
                 coalesce(avg(s.engaged_s), 0)::float8 as engaged_s
             from sessions s where true and

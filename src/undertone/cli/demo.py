@@ -1,4 +1,4 @@
-"""`undertone demo`: a believable month of made-up people for the reports; `--remove` takes all of it out again."""
+"""`undertone demo`: a believable month of made-up people for reports and pages; `--remove` takes it out again."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from undertone import app as application
 from undertone import db
 from undertone.cli.database import database
 from undertone.config import Settings
+from undertone.engine import personas
 from undertone.ops import demo as maker
 
 
@@ -24,20 +25,30 @@ def demo(
 ) -> None:
     """Fill a month with made-up people, whose names begin with `demo-`, or remove them."""
     application.wire_privacy()
-    with database(Settings(), lambda _: None) as dsn, Progress(console=Console(stderr=True)) as progress:
+    settings = Settings(model="offline", messages_per_minute=1000)
+    with database(settings, lambda _: None) as dsn, Progress(console=Console(stderr=True)) as progress:
         line = progress.add_task("Erasing" if remove else "Making people", total=None)
-        done = asyncio.run(_run(dsn, people, seed, remove, lambda n, of: progress.update(line, completed=n, total=of)))
+        settings = settings.model_copy(update={"database_url": dsn, "offline_delay_ms": 0.0})
+        done = asyncio.run(
+            _run(settings, people, seed, remove, lambda n, of: progress.update(line, completed=n, total=of))
+        )
     if as_json:
         typer.echo(json.dumps(done))
     else:
         typer.echo(", ".join(f"{n} {what}" for what, n in done.items()))
 
 
-async def _run(dsn: str, people: int, seed: int, remove: bool, say: maker.Say) -> dict[str, Any]:
-    pool = await db.open_pool(dsn, max_size=2)
-    try:
+async def _run(settings: Settings, people: int, seed: int, remove: bool, say: maker.Say) -> dict[str, Any]:
+    async with application.open_resources(settings) as resources:
         if remove:
-            return {"removed": await maker.clear(pool, say=say)}
-        return asdict(await maker.fill(pool, seed=seed, people=people, now=maker.today(), say=say))
-    finally:
-        await pool.close()
+            return {"removed": await maker.clear(resources.db, say=say)}
+        async with db.transaction(resources.db) as conn:
+            await personas.load_samples(conn)
+        engine = application.build_engine(settings, resources)
+        keeping = asyncio.create_task(engine.live.keep())
+        try:
+            made = await maker.fill(resources.db, seed=seed, people=people, now=maker.today(), say=say, engine=engine)
+        finally:
+            await engine.live.close()
+            keeping.cancel()
+        return asdict(made)

@@ -78,6 +78,7 @@ async def _ask(
         async with db.transaction(pool) as conn:
             await analytics.set_zone(conn, zone)
             days = await analytics.roll_up(conn, rebuild=name == "rebuild")
+            await analytics.roll_up_visits(conn, datetime.now(UTC), rebuild=name == "rebuild")
             if name == "rebuild":
                 return None, len(days)
             if user:

@@ -1,7 +1,7 @@
 """`/console/sessions`: who is on the sites now and who was, and one visit from page to page.
 
 The filters stand in the address. `/stream` says when something changed; the page is then fetched again and its marked
-parts are exchanged. Addresses are shown on request to whoever holds the scope `admin`, and each look is recorded.
+parts are exchanged. Addresses are shown on request to whoever holds the scope `addresses`, and each look is recorded.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from fastapi import Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
-from undertone.analytics import visit_shares_store, visits_store
+from undertone.analytics import visit_overview, visit_shares_store, visits_store
 from undertone.analytics.visits_store import Reader
 from undertone.console import pictures, words
 from undertone.console.frame import page, page_router
@@ -37,7 +37,7 @@ LOOKS_S = 1.0
 """How often an open page's stream looks for a change: one short index range."""
 STREAM_S = 600.0
 """A stream ends after so long and the browser opens another, so that a server that is told to stop can."""
-ADDRESS_SCOPE = "admin"
+ADDRESS_SCOPE = "addresses"
 
 
 @router.get("/sessions")
@@ -52,12 +52,11 @@ async def sessions(request: Request, who: ForAnalytics, view: Annotated[View, Qu
         found = await visits_store.list_sessions(
             conn, at=now, filters=filters, cursor=view.after, limit=SHOWN + 1, addresses_for=reader
         )
-        stats = await visits_store.stats(conn, now, filters)
-        previous = await visits_store.stats(conn, now, before)
         active = await visits_store.active_now(conn, now, bots=view.bots is not None)
-        steps = await visit_shares_store.over_time(conn, now, filters, step=view.stretch.step, zone=zone)
-        shares = await visit_shares_store.shares(conn, now, filters)
-    bars = [Bar(view.stretch.label_of(step.at), words.wall(step.at), step.sessions) for step in steps]
+        overview = await visit_overview.overview_of(conn, now, filters, step=view.stretch.step, zone=zone)
+        previous = await visit_overview.numbers_of(conn, now, before)
+    numbers = overview.numbers
+    bars = [Bar(view.stretch.label_of(step.at), words.wall(step.at), step.sessions) for step in overview.steps]
     title = f"Sessions begun, by {words.spoken(view.stretch.step)}"
     return page(
         "sessions.html",
@@ -69,15 +68,16 @@ async def sessions(request: Request, who: ForAnalytics, view: Annotated[View, Qu
         zone=zone,
         pulse=pulse,
         active=active,
-        stats=stats,
+        numbers=numbers,
+        sampled=visit_overview.SAMPLED,
         changes={
-            name: words.change(getattr(stats, name), getattr(previous, name))
+            name: words.change(getattr(numbers, name) or 0, getattr(previous, name) or 0)
             for name in ("sessions", "visitors", "engaged_s", "elapsed_s")
         },
         wide=pictures.bars(bars, title),
         narrow=pictures.bars(bars, title, narrow=True),
         picture_title=title,
-        shares={what: list(group) for what, group in groupby(shares, key=lambda share: share.what)},
+        shares={what: list(group) for what, group in groupby(overview.shares, key=lambda share: share.what)},
         sites=len({session.site for session in found}),
         sessions=found[:SHOWN],
         more=visits_store.cursor_after(found[SHOWN - 1]) if len(found) > SHOWN else None,

@@ -37,9 +37,7 @@ class Period:
 
 PERIODS = {
     "1h": Period("Hour", timedelta(hours=1), timedelta(minutes=2), "%H:%M", lambda at: at.minute % 10 == 0),
-    "24h": Period(
-        "Day", timedelta(hours=24), timedelta(minutes=30), "%H:%M", lambda at: at.hour % 3 == 0 and at.minute == 0
-    ),
+    "24h": Period("Day", timedelta(hours=24), timedelta(hours=1), "%H:%M", lambda at: at.hour % 3 == 0),
     "7d": Period("Week", timedelta(days=7), timedelta(hours=3), "%A", lambda at: at.hour == 0),
     "30d": Period("Month", timedelta(days=30), timedelta(days=1), "%d %b", lambda at: at.toordinal() % 5 == 0),
 }

@@ -536,6 +536,7 @@ CREATE TABLE rollup_state (
     zone text DEFAULT 'UTC'::text NOT NULL,
     seen xid8 DEFAULT '0'::xid8 NOT NULL,
     at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    visits_seen timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT rollup_state_only_one_check CHECK (only_one)
 );
 
@@ -695,6 +696,20 @@ CREATE TABLE user_totals (
     turns bigint NOT NULL,
     user_type text NOT NULL,
     typed_after integer
+);
+
+CREATE TABLE visit_hours (
+    hour timestamp with time zone NOT NULL,
+    site text NOT NULL,
+    device text NOT NULL,
+    browser text NOT NULL,
+    os text NOT NULL,
+    country text NOT NULL,
+    is_bot boolean NOT NULL,
+    sessions integer NOT NULL,
+    pages bigint NOT NULL,
+    engaged_s bigint NOT NULL,
+    elapsed_s bigint NOT NULL
 );
 
 CREATE TABLE visit_rules (
@@ -886,6 +901,9 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY visit_hours
+    ADD CONSTRAINT visit_hours_pkey PRIMARY KEY (hour, site, device, browser, os, country, is_bot);
 
 ALTER TABLE ONLY visit_rules
     ADD CONSTRAINT visit_rules_pkey PRIMARY KEY (only_one);

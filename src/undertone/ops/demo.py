@@ -1,6 +1,6 @@
 """A believable month of made-up people, for looking at reports: seeded, marked, and removed by one command.
 
-    made = await fill(pool, seed=1, people=120, say=print)
+    made = await fill(pool, seed=1, people=120, now=today(), say=print, engine=engine)
     gone = await clear(pool, say=print)
 
 Every demo person's name begins with MARK. They stand in the real tables: people, consents, events, outcomes,
@@ -16,8 +16,9 @@ from uuid import UUID, uuid5
 
 from undertone import analytics
 from undertone.db import transaction
+from undertone.engine import Engine
 from undertone.errors import Conflict
-from undertone.ops import demo_store, demo_visits
+from undertone.ops import demo_store, demo_talks, demo_visits
 from undertone.people import consent, identity, privacy
 from undertone.resources import Pool
 
@@ -35,19 +36,28 @@ class Made:
     """How much was made."""
 
     people: int
+    turns: int
+    """Through the engine; the month's other turns are events only."""
     events: int
     outcomes: int
     visits: int
 
 
-async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say) -> Made:
-    """Make a month that ends at `now`, in one transaction. Raises Conflict when demo data is there already."""
+async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, engine: Engine | None = None) -> Made:
+    """Make a month that ends at `now`; with an engine a few people also say something through it.
+
+    Raises Conflict when demo data is there already.
+    """
     lot = random.Random(seed)
     events: list[demo_store.Row] = []
-    outcomes = 0
-    async with transaction(pool) as conn:
+    outcomes = turns = 0
+    async with pool.connection() as conn:
         if await demo_store.demo_people(conn, MARK):
             raise Conflict("Demo data is there already. Remove it first: undertone demo --remove")
+    if engine is not None:
+        turns = await demo_talks.tell(engine, mark=MARK, now=now, say=say)
+    async with transaction(pool) as conn:
+        said = await demo_store.talks(conn, MARK)
         for n in range(people):
             person = await identity.find_or_create_user(conn, f"{MARK}{n + 1:03}")
             for purpose in ("chat", "memory", "typing"):
@@ -57,11 +67,12 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say) -
             outcomes += await _outcomes(conn, lot, person.user_id, told)
             say(n + 1, people)
         await demo_store.add_events(conn, events)
-        visits = demo_visits.visits_of(random.Random(seed), _talks(events), now)
+        visits = demo_visits.visits_of(random.Random(seed), [*said, *_talks(events)], now)
         await demo_store.add_visits(conn, visits)
     async with transaction(pool) as conn:
         await analytics.roll_up(conn)
-    return Made(people, len(events), outcomes, len(visits))
+        await analytics.roll_up_visits(conn, now)
+    return Made(people, turns, len(events), outcomes, len(visits))
 
 
 async def clear(pool: Pool, *, say: Say) -> int:

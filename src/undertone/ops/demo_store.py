@@ -5,9 +5,9 @@ Knows no draw.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -18,6 +18,8 @@ from undertone.resources import Connection
 
 Row = tuple[UUID, datetime, str, dict[str, Any]]
 """An event: whose, when, its kind and its data."""
+Talk = tuple[UUID, str, datetime, datetime]
+"""A conversation: whose, with which persona, from when to when."""
 
 
 async def demo_people(conn: Connection, mark: str) -> list[UUID]:
@@ -26,6 +28,18 @@ async def demo_people(conn: Connection, mark: str) -> list[UUID]:
         "select user_id from users where starts_with(external_id, %s) order by external_id", [mark]
     )
     return [user_id for (user_id,) in await cursor.fetchall()]
+
+
+async def talks(conn: Connection, mark: str) -> list[Talk]:
+    """The conversations of those people that are there as such, oldest first."""
+    cursor = await conn.execute(
+        """
+        select c.user_id, c.persona_id, c.opened_at, c.last_at from conversations c join users u using (user_id)
+        where starts_with(u.external_id, %s) order by u.external_id, c.opened_at
+        """,
+        [mark],
+    )
+    return [(user_id, persona, began, ended) for user_id, persona, began, ended in await cursor.fetchall()]
 
 
 async def add_events(conn: Connection, rows: list[Row]) -> None:
@@ -52,6 +66,24 @@ async def add_outcome(
         turn_id=UUID(turn_id),
         key=f"demo {turn_id} {kind}",
     )
+
+
+async def pass_time(conn: Connection, user_id: UUID, time: timedelta) -> None:
+    """Move all that happened to one person so far back in time."""
+    moves: tuple[LiteralString, ...] = (
+        "update messages set created_at = created_at - %(time)s where user_id = %(user_id)s",
+        "update conversations set opened_at = opened_at - %(time)s, last_at = last_at - %(time)s"
+        " where user_id = %(user_id)s",
+        "update turns set started_at = started_at - %(time)s, finished_at = finished_at - %(time)s"
+        " where user_id = %(user_id)s",
+        "update events set at = at - %(time)s where user_id = %(user_id)s",
+        "update care_states set disclosed_at = disclosed_at - %(time)s where user_id = %(user_id)s",
+        "update admissions set minute_began = minute_began - %(time)s, day_began = day_began - %(time)s"
+        " where user_id = %(user_id)s",
+        "update profiles set updated_at = updated_at - %(time)s where user_id = %(user_id)s",
+    )
+    for query in moves:
+        await conn.execute(query, {"time": time, "user_id": user_id})
 
 
 async def add_visits(conn: Connection, visits: Sequence[Visit]) -> None:
@@ -81,5 +113,6 @@ async def add_visits(conn: Connection, visits: Sequence[Visit]) -> None:
 
 
 async def remove_visits(conn: Connection) -> int:
-    """Delete every visit to the demo's site, strangers' too; how many there were."""
+    """Delete every visit to the demo's site, strangers' too, and its hours; how many visits there were."""
+    await conn.execute("delete from visit_hours where site = %s", [SITE])
     return (await conn.execute("delete from sessions where site = %s", [SITE])).rowcount

@@ -11,6 +11,7 @@ const restMs = Number(button.dataset.rest) * 1000;
 let paused = false;
 let waiting = false;
 let fetching = false;
+let again = false;
 let last = 0;
 let stream = null;
 
@@ -29,6 +30,7 @@ function soon() {
 
 async function refresh() {
   waiting = false;
+  again = fetching; // what changed while an answer was on its way may not be in it
   if (paused || fetching) return;
   fetching = true;
   last = Date.now();
@@ -43,6 +45,7 @@ async function refresh() {
     say("Reconnecting", true);
   } finally {
     fetching = false;
+    if (again) soon();
   }
 }
 
