@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from undertone.analytics.beacons_store import Known
@@ -158,6 +158,7 @@ BEACONS = some.lists(
 )
 
 
+@settings(deadline=None)
 @given(BEACONS)
 def test_whatever_comes_no_number_is_impossible_and_twice_is_once(beacons: list[Beacon]) -> None:
     """Within a minute beacons come in any order, as processes that write them may be so far apart."""
@@ -173,6 +174,7 @@ def test_whatever_comes_no_number_is_impossible_and_twice_is_once(beacons: list[
     ]
 
 
+@settings(deadline=None)
 @given(BEACONS)
 def test_a_batch_makes_the_same_sessions_as_one_by_one(beacons: list[Beacon]) -> None:
     in_order = sorted(beacons, key=lambda one: (one.received_at, one.opened_at))

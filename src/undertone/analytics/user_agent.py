@@ -34,7 +34,7 @@ _DESKTOPS = frozenset({"Windows", "macOS", "Chrome OS", "Linux", "Ubuntu", "Fedo
 @lru_cache(maxsize=8192)
 def read_agent(header: str, touch: bool = False) -> Agent:
     """The agent of a header; `touch`: its screen takes several fingers, by which an iPad that says Mac is known."""
-    header = header[:LONGEST]
+    header = "".join(letter for letter in header[:LONGEST] if letter.isprintable())
     found = parse(header)
     device = found.device or Device("")
     if not header.strip() or device.family == "Spider" or is_crawler(header):
