@@ -33,11 +33,16 @@ def kept_from(stored: Mapping[str, Any] | None) -> dict[Side, Kept]:
     for side in ("person", "platform"):
         if stored and (row := stored.get(side)):
             names = asdict(Limits())
-            now = from_json({name: str(row[name]) if "spend" in name and row[name] else row[name] for name in names})
+            now = from_json({name: _cents(row[name]) if "spend" in name else row[name] for name in names})
             later = from_json(row["later"]) if row["later"] else None
             later_at = datetime.fromisoformat(row["later_at"]) if row["later_at"] else None
             found[side] = Kept(now, later, later_at)
     return found
+
+
+def _cents(amount: float | None) -> str | None:
+    """An amount as JSON has it, with the two decimals its column keeps."""
+    return None if amount is None else f"{amount:.2f}"
 
 
 async def save_limits(conn: Connection, user_id: UUID, side: Side, kept: Kept, now: datetime) -> None:

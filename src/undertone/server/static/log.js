@@ -33,6 +33,10 @@ export class Log {
     for (const message of messages) {
       if (message.role === "user") mine = this.mine(message.text, message.created_at, message.turn);
       else {
+        if (message.by_human) {
+          this.human(message);
+          continue;
+        }
         reply = this.reply(message.turn);
         reply.done({ text: message.text, turn: message.turn }, { settled: true });
         if (reminders.has(message.id)) reply.element.querySelector(".message-foot").replaceWith(origin());
@@ -71,6 +75,29 @@ export class Log {
     this.#list.append(item);
     this.toEnd();
     return item;
+  }
+
+  /** What a person of the platform's wrote: it never looks like the AI. */
+  human(message) {
+    const body = h("div", { class: "message-body" }, h("div", { class: "bubble" }, ...prose(message.text)), h("p", { class: "by-human" }, "Written by a person"));
+    const item = h("li", { class: "message human", "data-message": message.id }, h("h3", { class: "sr" }, "A person"), body);
+    this.#list.append(item);
+    this.toEnd();
+    return item;
+  }
+
+  /** Messages that came without a turn of ours, once each. */
+  take(messages) {
+    const fresh = messages.filter((one) => one.role === "assistant" && !one.turn && !this.#list.querySelector(`[data-message="${CSS.escape(one.id)}"]`));
+    for (const message of fresh) {
+      if (message.by_human) this.human(message);
+      else {
+        const reply = this.reply();
+        reply.done({ text: message.text }, { settled: true });
+        reply.element.dataset.message = message.id;
+      }
+    }
+    return fresh;
   }
 
   /** A reply, empty and in the making. */
@@ -164,11 +191,12 @@ class Reply {
     this.turn = data.turn ?? this.turn;
     this.text = data.text ?? this.text;
     this.#draw(settled ? "settled" : "");
-    if (data.notice) this.#bubble.firstElementChild?.classList.add("notice");
+    const ours = [data.notice, data.contact, data.break].filter(Boolean).length;
+    for (const paragraph of [...this.#bubble.children].slice(0, ours)) paragraph.classList.add("notice");
     this.#foot.replaceChildren();
     this.#beside.replaceChildren(...asides(data));
     if (data.stopped) this.#note("Stopped here.");
-    if (this.turn) this.#actions(data.memories?.length ?? 0, data.strategy !== "crisis");
+    if (this.turn) this.#actions(data.memories?.length ?? 0, !["crisis", "handover"].includes(data.strategy));
   }
 
   /** It did not come to its end: what was said stays, with the reason. */

@@ -3,6 +3,7 @@
 import { get, patch, remove, sentence } from "./api.js";
 import { $, h, whenWords } from "./dom.js";
 import { answer } from "./gate.js";
+import { showLimits } from "./limits.js";
 import { showReminders } from "./reminders.js";
 import { capital, moodWords, TYPES, typeWords } from "./words.js";
 
@@ -149,7 +150,7 @@ try {
   consents(standing);
   place(standing);
   profile(standing);
-  await showReminders(saved);
+  await Promise.all([showReminders(saved), showLimits(saved)]);
 } catch (error) {
   trouble(error);
 }

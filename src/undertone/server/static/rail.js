@@ -3,6 +3,7 @@
 import { get, post, Problem, sentence } from "./api.js";
 import { showAlternatives } from "./craft.js";
 import { $, announce, avatar, h, hue, kept, whenWords } from "./dom.js";
+import { watch } from "./handover.js";
 import { changes, state, trouble } from "./state.js";
 import { detach, log, resume, rhythm } from "./turns.js";
 
@@ -75,6 +76,7 @@ function show(messages, around) {
   const { reply, mine } = log.show(state.persona, messages, around);
   if (messages.at(-1)?.role === "assistant") showAlternatives(reply, mine);
   draw();
+  watch(log);
   rhythm.reply();
   if (!matchMedia("(pointer: coarse)").matches) $("say").focus({ preventScroll: true });
   const last = messages.at(-1);

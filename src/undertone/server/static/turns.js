@@ -3,6 +3,7 @@
 import { post, Problem, send, sentence } from "./api.js";
 import { showAlternatives } from "./craft.js";
 import { $, announce } from "./dom.js";
+import { watch } from "./handover.js";
 import { Log } from "./log.js";
 import { askReport } from "./report.js";
 import { changes, state, trouble } from "./state.js";
@@ -95,6 +96,7 @@ function finish(reply, data) {
   reply.done(data);
   announce(`${state.persona.name}: ${data.text}`);
   state.conversation = data.conversation;
+  if (data.handover) watch(log);
   changes.dispatchEvent(new Event("reply"));
 }
 
