@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
+from undertone import analytics
 from undertone.analytics import visits_store
 from undertone.analytics.visits_store import Reader, SessionFilters
 from undertone.app import wire_privacy
@@ -127,3 +128,22 @@ async def test_a_persons_visits_are_exported_and_erased_with_their_pages(conn: C
     assert left == {other, bens}, before
     assert await visits_store.timeline(conn, theirs) == ()
     assert [page.path for page in await visits_store.timeline(conn, other)] == ["/a"]
+
+
+async def test_a_report_tells_devices_and_countries_apart_but_not_a_few_people(conn: Connection) -> None:
+    for n in range(30):
+        more: dict[str, Any] = {"device": "phone", "country": "DE"} if n < 20 else {"device": "desktop"}
+        await visit(conn, 3600, 3500, visitor=f"v{n}", pages=2, engaged_s=n, **more)
+    for n in range(9):
+        await visit(conn, 3600, visitor=f"few{n}", device="tablet", country="LI")
+    await visit(conn, 3600, device="bot", is_bot=True)
+    await analytics.roll_up_visits(conn, NOW)
+    report = await analytics.run_report(conn, "visits_by", NOW.date(), NOW.date())
+    rows = {(by, name): tuple(map(float, rest)) for by, name, *rest in report.rows}
+    assert rows["device", "phone"] == (20, 0.6667, 2, 9.5, 100)
+    assert rows["device", "desktop"] == (10, 0.3333, 2, 24.5, 100)
+    assert rows["country", "DE"][:2] == (20, 0.6667)
+    assert ("device", "tablet") not in rows
+    assert ("country", "LI") not in rows
+    assert ("device", "bot") not in rows
+    assert rows["site", "shop.test"][:2] == (39, 1)

@@ -209,6 +209,23 @@ REPORTS: dict[str, Definition] = {
         group by 1 order by 1
         """,
     ),
+    "visits_by": Definition(
+        "With which devices, browsers, systems, from which countries and to which sites did people come?",
+        """
+        select case when grouping(device) = 0 then 'device' when grouping(browser) = 0 then 'browser'
+                when grouping(os) = 0 then 'system' when grouping(country) = 0 then 'country' else 'site' end as by,
+            coalesce(device, browser, os, country, site) as name, sum(sessions) as sessions,
+            round(sum(sessions) / sum(sum(sessions)) over (
+                partition by grouping(device), grouping(browser), grouping(os), grouping(country)), 4) as share,
+            round(sum(pages) / sum(sessions), 2) as pages, round(sum(engaged_s) / sum(sessions), 1) as engaged_s,
+            round(sum(elapsed_s) / sum(sessions), 1) as elapsed_s
+        from visit_hours
+        where not is_bot and hour >= (%(first)s::timestamp at time zone (select zone from rollup_state))
+            and hour < ((%(last)s::date + 1)::timestamp at time zone (select zone from rollup_state))
+        group by grouping sets (device, browser, os, country, site) having sum(sessions) >= %(k)s
+        order by 1, sessions desc, 2
+        """,
+    ),
     "revenue_and_harm": Definition(
         "Which share of revenue comes from each type, and which share of its people came to harm? by person, 95 %.",
         """

@@ -1,6 +1,6 @@
 """Sessions as JSON, in the shape that the prototype's dashboard reads: camelCase, seconds, ISO times.
 
-    Sessions(sessions=[shown(session)], stats=Statistics.of(stats, since, until), next_cursor=None)
+    Sessions(sessions=[shown(session)], stats=Statistics.of(numbers, active, since, until), next_cursor=None)
 
 Knows no request and no query.
 """
@@ -11,7 +11,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from undertone.analytics.visits_store import Session, SessionStats
+from undertone.analytics.visit_overview import VisitNumbers
+from undertone.analytics.visits_store import Session
 
 
 class _Shown(BaseModel):
@@ -55,7 +56,9 @@ class Statistics(_Shown):
 
     total_sessions: int
     active_sessions: int
-    unique_visitors: int
+    """Seen in the last five minutes, whenever they began."""
+    unique_visitors: int | None
+    """Null where there are more sessions than can be told apart at once."""
     total_page_views: int
     avg_duration: float
     avg_engaged_time: float
@@ -63,14 +66,15 @@ class Statistics(_Shown):
     until: datetime
 
     @classmethod
-    def of(cls, stats: SessionStats, since: datetime, until: datetime) -> "Statistics":
+    def of(cls, numbers: VisitNumbers, active: int, since: datetime, until: datetime) -> "Statistics":
+        """The numbers of a stretch, and how many are active now."""
         return cls(
-            total_sessions=stats.sessions,
-            active_sessions=stats.active,
-            unique_visitors=stats.visitors,
-            total_page_views=stats.pages,
-            avg_duration=round(stats.elapsed_s, 1),
-            avg_engaged_time=round(stats.engaged_s, 1),
+            total_sessions=numbers.sessions,
+            active_sessions=active,
+            unique_visitors=numbers.visitors,
+            total_page_views=round(numbers.pages * numbers.sessions),
+            avg_duration=round(numbers.elapsed_s, 1),
+            avg_engaged_time=round(numbers.engaged_s, 1),
             since=since,
             until=until,
         )
