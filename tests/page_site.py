@@ -87,6 +87,7 @@ async def serve(
         await _answers(port, running)
         yield Site(f"http://127.0.0.1:{port}", pool)
     finally:
+        app.state.stopping.set()
         server.stop()
         await running
         await pool.close()

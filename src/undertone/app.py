@@ -229,6 +229,7 @@ def create_app(
     )
     app.state.offline = settings.model == "offline" and chat is None
     app.state.on_ready = lambda: None
+    app.state.stopping = asyncio.Event()
     app.state.age_issuer = age_issuer(settings)
     app.state.types = types_of(settings)
     routes.include(app)

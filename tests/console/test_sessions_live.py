@@ -13,6 +13,7 @@ from undertone.llm.embedder import MiniLM
 from undertone.people import operators
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=15_000)
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36"
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>"
@@ -84,9 +85,9 @@ async def test_a_visit_is_seen_as_it_happens_goes_idle_comes_back_and_is_withdra
     await first.goto(f"{shop.address}/")
     await expect(row).to_have_count(1)
     await second.goto(f"{shop.address}/plans")
-    await expect(row.locator(".pages")).to_have_text("2")
+    await expect(row.locator(".pages")).to_have_text("2 pages")
     await second.evaluate("history.pushState({}, '', '/account'); document.title = 'Account'")
-    await expect(row.locator(".pages")).to_have_text("3")
+    await expect(row.locator(".pages")).to_have_text("3 pages")
     await expect(row.locator(".on")).to_have_text("/account")
     await expect(row).to_contain_text("Linux · Chrome 146")
     await active_now(console, 1)
@@ -97,7 +98,7 @@ async def test_a_visit_is_seen_as_it_happens_goes_idle_comes_back_and_is_withdra
     await (await visitor.new_page()).goto(f"{shop.address}/again")
     await expect(row).to_have_count(2)
     await expect(row.first.locator(".on")).to_have_text("/again")
-    await expect(row.first.locator(".pages")).to_have_text("1")
+    await expect(row.first.locator(".pages")).to_have_text("1 page")
     await active_now(console, 1)
 
     await first.evaluate("undertone.withdraw({delete: true})")
@@ -137,12 +138,12 @@ async def test_what_visitors_send_stays_text(console: Page, chromium: Browser, s
     page = await hostile.new_page()
     await page.goto(f"{shop.address}/", referer=f"https://{SHOP}.evil.example/<script>alert(3)</script>")
     row = console.locator("tbody tr[data-key]")
-    await expect(row.locator(".pages")).to_have_text("1")
+    await expect(row.locator(".pages")).to_have_text("1 page")
     await page.evaluate(
         "([path, title]) => { history.pushState({}, '', path); document.title = title; }",
         [f"/<b>{HOSTILE}", HOSTILE],
     )
-    await expect(row.locator(".pages")).to_have_text("2")
+    await expect(row.locator(".pages")).to_have_text("2 pages")
     await row.locator(".row-link").click()
     await expect(console.locator(".timeline b").last).to_have_text(HOSTILE)
     assert await console.locator("main img, main script").count() == 0

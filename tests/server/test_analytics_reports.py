@@ -61,10 +61,19 @@ async def test_a_persons_days_are_shown_to_whoever_reads_reports(house: House) -
     await anna.say("How are you?")
     async with house.db.connection() as conn, conn.transaction():
         await roll_up(conn)
+        await conn.execute(
+            "insert into sessions (id, site, visitor, user_id, started_at, last_seen_at, engaged_s, pages, entry_path,"
+            " exit_path, device, is_bot)"
+            " select gen_random_uuid(), 's', 'v', user_id, at, at, 40, 3, '/', '/', 'phone', false from users,"
+            " (values (now()), (now() - interval '2 days')) v(at) where external_id = %s",
+            [anna.name],
+        )
     path = f"/v1/analytics/users/{anna.name}/metrics"
     shown = (await house.client.get(path)).json()
-    (day,) = [dict(zip(shown["columns"], row, strict=True)) for row in shown["rows"]]
+    looked, day = [dict(zip(shown["columns"], row, strict=True)) for row in shown["rows"]]
     assert (day["turns"], day["conversations"], day["day"]) == (2, 1, shown["last"])
+    assert (day["sessions"], day["pages"], day["engaged_s"]) == (1, 3, 40)
+    assert (looked["turns"], looked["sessions"], looked["user_type"]) == (0, 1, None)
     assert (await house.client.get(path, params={"format": "csv"})).text.startswith("day,turns,conversations")
     assert (await house.client.get("/v1/analytics/users/nobody-here/metrics")).status_code == 404
     assert (await house.client.get(path, headers=await house.key(scopes=["chat"]))).status_code == 403

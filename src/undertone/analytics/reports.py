@@ -23,7 +23,7 @@ Z = 1.959963984540054
 CLAIM = (("LONELY_SINGLE", 0.20), ("MARRIED_GUILTY", 0.65), ("HORNY_ADDICT", 0.10), ("CURIOUS_TOURIST", 0.05))
 """The shares of revenue by type that the owners expect. Shown beside what is measured; nothing else reads them."""
 
-PERSON_QUESTION = "What did this person do each day? Days without a turn are left out."
+PERSON_QUESTION = "What did this person do each day? Days without a turn or a visit are left out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,16 +292,25 @@ async def run_report(conn: Connection, name: str, first: date, last: date) -> Re
 
 
 async def person_days(conn: Connection, user_id: UUID, first: date, last: date) -> Report:
-    """One person's days from `first` to `last`, both included: their rows of `user_metrics`. Raises BadInput."""
+    """One person's days from `first` to `last`, both included: `user_metrics` and visits. Raises BadInput."""
     if last < first:
         raise BadInput("The range ends before it begins.")
     cursor = await conn.execute(
         """
-        select day, turns, conversations, memories, round(valence::numeric, 4) as valence, prompt_tokens,
-            round(cost_usd::numeric, 6) as cost_usd, user_type
-        from user_metrics where user_id = %s and day between %s and %s order by day
+        with visited as (
+            select (started_at at time zone (select zone from rollup_state))::date as day, count(*) as sessions,
+                sum(pages) as pages, sum(engaged_s) as engaged_s
+            from sessions where user_id = %(user_id)s group by 1
+        )
+        select day, coalesce(turns, 0) as turns, coalesce(conversations, 0) as conversations,
+            coalesce(memories, 0) as memories, round(valence::numeric, 4) as valence,
+            coalesce(prompt_tokens, 0) as prompt_tokens, round(coalesce(cost_usd, 0)::numeric, 6) as cost_usd,
+            user_type, coalesce(sessions, 0) as sessions, coalesce(pages, 0) as pages,
+            coalesce(engaged_s, 0) as engaged_s
+        from (select * from user_metrics where user_id = %(user_id)s) talked full join visited using (day)
+        where day between %(first)s and %(last)s order by day
         """,
-        [user_id, first, last],
+        {"user_id": user_id, "first": first, "last": last},
     )
     return Report("person", PERSON_QUESTION, _columns(cursor), await cursor.fetchall())
 

@@ -61,8 +61,13 @@ async def _serve(settings: Settings, console: Console, *, worker: bool) -> None:
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app.state.stopping.set()  # pages that listen are let go, or the server would wait for them
+        server.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     ready = asyncio.Event()
     app.state.on_ready = ready.set
     running = asyncio.create_task(server.serve())

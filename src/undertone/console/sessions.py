@@ -5,6 +5,7 @@ parts are exchanged. Addresses are shown on request to whoever holds the scope `
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ SHOWN = 50
 LOOKS_S = 1.0
 """How often an open page's stream looks for a change: one short index range."""
 STREAM_S = 600.0
-"""A stream ends after so long and the browser opens another, so that a server that is told to stop can."""
+"""A stream ends after so long and the browser opens another: whoever was signed out meanwhile is noticed."""
 ADDRESS_SCOPE = "addresses"
 
 
@@ -90,7 +91,7 @@ async def stream(
     request: Request, who: ForAnalytics, seen: str = "", last_event_id: Annotated[str, Header()] = ""
 ) -> StreamingResponse:
     """An event as soon as the pulse is another one than the page has `seen`; its id is the new pulse."""
-    changes = _changes(resources_of(request).db, last_event_id or seen)
+    changes = _changes(resources_of(request).db, last_event_id or seen, request.app.state.stopping)
     return StreamingResponse(changes, media_type="text/event-stream", headers=sse.HEADERS)
 
 
@@ -130,8 +131,8 @@ def _reader(who: Principal, *, shown: bool) -> Reader | None:
     return Reader(f"key {who.key_id}" if who.key_id else "the local operator", ADDRESS_SCOPE)
 
 
-async def _changes(db: Pool, seen: str) -> AsyncGenerator[bytes]:
-    """`changed` when the pulse is another one, and a sign of life while it is not."""
+async def _changes(db: Pool, seen: str, stopping: asyncio.Event) -> AsyncGenerator[bytes]:
+    """`changed` when the pulse is another one, and a sign of life while it is not; ends when the server does."""
     for look in range(int(STREAM_S / LOOKS_S)):
         # A reader who leaves must not break off a query: that would cost the pool its connection.
         pulse = await asyncio.shield(asyncio.create_task(_pulse(db)))
@@ -140,7 +141,9 @@ async def _changes(db: Pool, seen: str) -> AsyncGenerator[bytes]:
             seen = pulse
         elif look % int(sse.ALIVE_S) == 0:
             yield b": still here\n\n"
-        await asyncio.sleep(LOOKS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), LOOKS_S)
+            return
 
 
 async def _pulse(db: Pool) -> str:
