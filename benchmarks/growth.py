@@ -4,9 +4,9 @@
 
 `people` are how many stand in the database at each step (2,000 messages each), `p50_ms` what recall takes for the
 person with 10,000 messages, `ratio` the last step's over the first's; `by_messages` has the other persons. Rows are
-written by COPY in the form that `append` and the packing job leave behind: words of a made-up vocabulary, random unit
-vectors. A query is one `memory.recall` with shipped defaults, its vector given. Progress on stderr, one JSON object as
-the last line of stdout. The full run needs about 10 GB of disk while it lasts.
+written in the form that `append` and the packing job leave behind: words of a made-up vocabulary, random unit vectors.
+A query is one `memory.recall` with shipped defaults, its vector given. Progress on stderr, one JSON object as the last
+line of stdout. The full run needs about 10 GB of disk while it lasts.
 """
 
 import argparse
@@ -108,6 +108,20 @@ def _block(words: Words, names: list[int], first: int) -> tuple[bytes, bytes, by
     return heads.tobytes(), b"".join(packed), pack_codes(words.vectors[picked])
 
 
+async def copy_person(conn: Connection, pattern: UUID) -> None:
+    """One more person with the past of another: their rows are only there to be in the way."""
+    whose = {"new": uuid7(), "old": pattern}
+    for table, columns in (
+        ("messages", COLUMNS),
+        ("recall_streams", "user_id, persona_id, next_seq, packed_to"),
+        ("recall_blocks", "user_id, persona_id, first_seq, last_seq, heads, terms, vectors"),
+    ):
+        values = columns.replace("user_id", "%(new)s::uuid").replace(", id,", ", uuidv7(),")
+        values = values.replace("conversation_id", "md5(%(new)s::text || conversation_id::text)::uuid")
+        statement = f"insert into {table} ({columns}) select {values} from {table} where user_id = %(old)s"
+        await conn.execute(statement.encode(), whose)
+
+
 async def query(conn: Connection, user_id: UUID, words: Words, rounds: int) -> dict[str, float]:
     """Wall and CPU milliseconds of recalls that each ask for the words of another message."""
     walls: list[float] = []
@@ -134,13 +148,14 @@ async def measure(dsn: str, sizes: tuple[int, ...], steps: list[int], rounds: in
     try:
         async with pool.connection() as conn:
             watched = {size: await write_person(conn, own, size) for size in sizes}
-            rows, people = sum(sizes), len(sizes)
+            pattern = await write_person(conn, others, OTHERS)
+            rows, people = sum(sizes) + OTHERS, len(sizes) + 1
             for wanted in steps:
                 while rows < wanted:
                     async with db.transaction(pool) as other:
-                        await write_person(other, others, OTHERS)
+                        await copy_person(other, pattern)
                     rows, people = rows + OTHERS, people + 1
-                    if people % 50 == 0:
+                    if people % 250 == 0:
                         print(f"{rows:,} rows of {people:,} people", file=sys.stderr)
                 await conn.execute("analyze messages")
                 await conn.execute("analyze recall_blocks")

@@ -4,6 +4,7 @@ Block n holds the messages with seq in (128 n, 128 (n + 1)] that may be recalled
 messages are read from `messages` until their block is 64 messages old, when their vectors have long arrived.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,21 +98,20 @@ async def read_stream(conn: Connection, user_id: UUID, persona_ids: Sequence[str
         blocks = conn.cursor(binary=True)
         await blocks.execute(
             """
-            select persona_id, max(last_seq), string_agg(heads, '' order by first_seq),
-                string_agg(terms, '' order by first_seq), string_agg(vectors, '' order by first_seq)
-            from recall_blocks where user_id = %s and persona_id = any(%s) group by persona_id
+            select persona_id, last_seq, heads, terms, vectors from recall_blocks
+            where user_id = %s and persona_id = any(%s) order by persona_id, first_seq
             """,
             (user_id, list(persona_ids)),
         )
-    packed = {row[0]: (row[1], Packed(*row[2:])) for row in await blocks.fetchall()}
+    packed: dict[str, list[TupleRow]] = defaultdict(list)
+    for row in await blocks.fetchall():
+        packed[row[0]].append(row)
     unpacked = {row[0]: row for row in await newest.fetchall()}
     parts: list[tuple[int, Packed]] = []
     for number, persona_id in enumerate(persona_ids):
-        last = 0
-        if persona_id in packed:
-            last, block = packed[persona_id]
-            parts.append((number, block))
+        parts += [(number, Packed(*row[2:])) for row in packed[persona_id]]
         if persona_id in unpacked:
+            last = packed[persona_id][-1][1] if packed[persona_id] else 0
             parts.append((number, _packed(unpacked[persona_id], after=last)))
     return Stream.of(parts)
 
