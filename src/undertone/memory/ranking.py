@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from undertone.memory import terms
+from undertone.memory import decay, terms
 from undertone.memory.index.stream import Stream
 from undertone.memory.query import Query
 from undertone.memory.vectors import similarities
@@ -20,25 +20,24 @@ from undertone.types import Vector
 
 Floats = npt.NDArray[np.float32]
 
-# Chosen on LoCoMo conversations 1-5 and three BEAM chats, see docs/experiments.md; everything else is counted.
+# Chosen on LoCoMo conversations 1-5 and three BEAM chats, see docs/experiments.md; everything else is counted. With
+# MEANING_FLOOR and ALIKE of retrieval.py they are a dozen.
 K1, B = 1.2, 0.4
 """BM25: how soon a repeated word stops to count, and how much a long message is held against it."""
-NEIGHBOURS = (1.0, 0.6, 0.3)
-"""How much of the messages 1, 2 and 3 places away belongs to a message's key: an answer seldom repeats the question."""
+NEAR, REACH = 0.6, 3
+"""How much of a message's neighbours belongs to its key, since an answer seldom repeats the question: all of the next,
+this share of it for each place further, up to so many places."""
 SHORT = 20.0
 """Stems; longer neighbours are scaled down to this, and a longer message leans less on its neighbours."""
-WORDS, WORDS_AROUND, MEANING, MEANING_AROUND = 0.6, 1.5, 1.5, 1.5
-"""Weights of the four legs: the message alone and with its neighbours, by BM25 and by cosine."""
+OWN_WORDS, LEG = 0.6, 1.5
+"""Weight of BM25 of the message alone, and of each other leg: BM25 with neighbours, cosine alone and with them."""
 CONVERSATION = 0.5
 """Weight of each conversation prior: the mean of its three best messages."""
 SPEAKER = 3.0
-"""Worth, in standard deviations, of being said by the one the query asks about."""
-TIME = 1.0
-"""Worth of being said in the time the query names, or in the week after, when people tell what happened."""
-BOOST, HALF_LIFE_DAYS = 0.1, 90.0
+"""Worth, in standard deviations, of being said by the one the query asks about. Being said in the time that the query
+names, or in the week after, when people tell what happened, is worth one."""
+BOOST = 0.1
 """At most this much each for being new, often used and kept: ties are broken, nothing is buried (the floor is 0)."""
-USES = 4.0
-"""Uses after which half of that boost is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def rank(stream: Stream, query: Query, vector: Vector | None, now: datetime) -> 
     """Score every message. `vector` is the query's, of shape (d,), names stripped; None ranks by words alone."""
     near = _Neighbourhood(stream)
     own_words, near_words = _bm25(stream, query.stems, near)
-    score = WORDS * _by_role(own_words, stream) + WORDS_AROUND * _by_role(near_words, stream)
+    score = OWN_WORDS * _by_role(own_words, stream) + LEG * _by_role(near_words, stream)
     score += CONVERSATION * _z(near.conversation_prior(near_words))
     cosine = np.zeros(len(stream), dtype=np.float32)
     if vector is not None and stream.has_vector.any():
@@ -68,19 +67,19 @@ def rank(stream: Stream, query: Query, vector: Vector | None, now: datetime) -> 
         cosine[known] = similarities(stream.vectors, vector)
         filled = np.where(known, cosine, cosine[known].mean()).astype(np.float32)
         around = near.mean(filled)
-        score += MEANING * _by_role(filled, stream) + MEANING_AROUND * _by_role(around, stream)
+        score += LEG * _by_role(filled, stream) + LEG * _by_role(around, stream)
         score += CONVERSATION * _z(near.conversation_prior(around))
     asked = _asked_speaker(stream, query)
     in_time = _in_time(stream, query)
-    score += SPEAKER * asked + TIME * in_time
+    score += SPEAKER * asked + in_time
     age_days = np.maximum(now.timestamp() - stream.created, 0.0) / 86_400
-    score += BOOST * 0.5 ** (age_days / HALF_LIFE_DAYS)
+    score += BOOST * 0.5 ** (age_days / decay.HALF_LIFE_DAYS)
     return Ranked(score.astype(np.float32), own_words, near_words, cosine, asked, in_time)
 
 
 def known(use_count: int, kept: bool, pinned: bool) -> float:
     """What a message gains by having been used in `use_count` requests, and by what was kept of it."""
-    return BOOST * (1 - 0.5 ** (use_count / USES)) + BOOST * (1.0 if pinned else 0.5 * kept)
+    return BOOST * (1 - 0.5**use_count) + BOOST * (1.0 if pinned else 0.5 * kept)
 
 
 class _Neighbourhood:
@@ -93,8 +92,8 @@ class _Neighbourhood:
         self._scale = _float32(np.minimum(1.0, SHORT / np.maximum(self.length, 1.0)))
         self._need = _float32(np.minimum(1.0, 2 * SHORT / (SHORT + self.length)))
         self._weights: list[Floats] = [
-            np.float32(weight) * (stream.conversation[places:] == stream.conversation[:-places])
-            for places, weight in enumerate(NEIGHBOURS, 1)
+            np.float32(NEAR ** (places - 1)) * (stream.conversation[places:] == stream.conversation[:-places])
+            for places in range(1, REACH + 1)
         ]
         self._total = _float32(1.0 + self._around(np.ones(len(stream), dtype=np.float32)))
         self._starts = np.flatnonzero(np.diff(stream.conversation, prepend=stream.conversation[:1] + 1))

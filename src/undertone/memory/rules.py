@@ -74,7 +74,7 @@ _NOTHING = _compiled(r"^(?:{nothing})\b")
 _PASSING = _compiled(r"\b(?:{passing})\b")
 _CUT = _compiled(r"\s+(?:{cut})\b.*|\s*[,(:–].*| - .*")
 _DANGLING = frozenset(_WORDS["dangling"])
-_THEIRS = re.compile(r"\b(?:my|myself)\b", re.I)
+_THEIRS = re.compile(r"\b(?:my|myself|I(?:'m|'ve|'d|'ll)?)\b", re.I)
 _NO_NAME = frozenset(_WORDS["no_names"])
 
 
@@ -146,7 +146,8 @@ def _clean(value: str) -> str:
 
 
 def _theirs(match: re.Match[str]) -> str:
-    return "their" if match.group().lower() == "my" else "themselves"
+    word = match.group().lower()
+    return {"my": "their", "myself": "themselves", "i'm": "they're"}.get(word, "they" + word[1:])
 
 
 def _capital(text: str) -> str:
