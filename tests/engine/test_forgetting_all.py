@@ -1,9 +1,11 @@
 """Forgetting is complete, over every column of every table; a worker killed amid its keeping loses nothing."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from scripted_model import Scripted
 from undertone import app, jobs, memory, people
 from undertone.db import Connection, Pool, transaction
 from undertone.engine import care, forgetting
+from undertone.llm.clerk import Clerk
 from undertone.llm.embedder import MiniLM
 from undertone.llm.offline import Offline
 from undertone.memory import terms
@@ -94,6 +97,40 @@ async def test_forgetting_words_leaves_no_trace_in_any_table(house: House, model
         assert "Leeds" in exported, "the rest is still there"
 
 
+async def test_what_was_hidden_is_gone_from_every_table_when_it_can_no_longer_be_taken_back(
+    house: House, model: Scripted
+) -> None:
+    marker = "Saltmarrow"
+    user = await tell(house, model, marker)
+    async with transaction(house.db) as conn:
+        (fact,) = [held for held in await memory.kept(conn, user) if marker in held.text]
+        hidden_at = datetime.now(UTC) - memory.UNDO_FOR - timedelta(minutes=1)
+        await memory.hide(conn, user, fact.id, sources=True, now=hidden_at)
+        assert "messages" in await places_of(conn, marker), "it could still be taken back"
+    await run_jobs(house, user)
+    async with transaction(house.db) as conn:
+        assert await places_of(conn, marker) == []
+        assert marker not in str(await privacy.export_person(conn, user))
+
+
+async def test_what_a_model_wrote_of_it_goes_too_while_the_conversation_is_open(
+    db: Pool, embedder: MiniLM, model: Scripted
+) -> None:
+    app.wire_privacy()
+    marker = "Brackenjug"
+    resources = Resources(db=db, chat=Offline(), embed=embedder, recall_embed=embedder, clerk=Clerk(model))
+    lines = [f"My sister {marker} lives in Porto."]
+    lines += [f"On day {number} I wrote a letter to my aunt." for number in range(100)]
+    user = await told(db, "anna", lines)
+    model.will(json.dumps({"summary": f"They wrote to their aunt; {marker} lives in Porto.", "title": "Letters"}))
+    assert await memory.sum_up_so_far(resources, user, "mira", now=NOW + timedelta(hours=1)) == 1
+    async with transaction(db) as conn:
+        assert {"messages", "summaries"} <= set(await places_of(conn, marker))
+        (words,) = [one for one in await memory.said(conn, user, limit=200) if marker in one.text]
+        await forgetting.forget(conn, user, words.id)
+        assert await places_of(conn, marker) == []
+
+
 async def test_erasing_somebody_leaves_no_trace_in_any_table(house: House, model: Scripted) -> None:
     marker = "Thornbasket"
     user = await tell(house, model, marker)
@@ -113,10 +150,18 @@ def fast_rescue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "RESCUE_TIMETABLE", "* * * * * *")
 
 
-async def told(db: Pool, name: str) -> UUID:
-    """Fifty messages, more than one batch, with repeats and a contradiction across the batches."""
-    lines = ["I live in Leeds", "My dog is called Rex", *(f"I love old maps of county {n % 7}" for n in range(46))]
-    lines += ["I live in Porto", "My dog is called Rex"]
+LINES = (
+    "I live in Leeds",
+    "My dog is called Rex",
+    *(f"I love old maps of county {n % 7}" for n in range(46)),
+    "I live in Porto",
+    "My dog is called Rex",
+)
+"""Fifty messages, more than one batch, with repeats and a contradiction across the batches."""
+
+
+async def told(db: Pool, name: str, lines: Sequence[str] = LINES) -> UUID:
+    """Somebody who said all that in one conversation."""
     async with transaction(db) as conn:
         user = (await people.standing(conn, KEY, name)).user_id
         conversation = await memory.open_conversation(conn, user, "mira", now=NOW)
