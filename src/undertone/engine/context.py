@@ -21,6 +21,7 @@ from undertone.engine.lore import NOTHING_FIRED
 from undertone.engine.personas import Persona
 from undertone.engine.pieces import as_text, cut, defuse, fit, listed
 from undertone.engine.strategies import Flirtation, Strategy, prompt
+from undertone.guardrails import crisis
 from undertone.guardrails.care import Duties
 from undertone.llm.protocol import ChatMessage, ChatRequest
 from undertone.memory import Page
@@ -304,6 +305,9 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
         lines.append(RECALLED)
         lines += [_memory_line(memory) for memory in memories]
     lines += lore.lines(given.lorebook, given.persona.name)
+    if given.duties.check_in:
+        question = crisis.check_in("en", given.duties.kind or "")
+        lines.append(f"Begin with this, in your own words and in their language: “{question}”")
     if given.duties.follow_up:
         lines.append(FOLLOW_UP)
     elif given.duties.after_crisis and given.duties.fresh:

@@ -54,7 +54,9 @@ class Kept:
 
 def from_json(stored: Mapping[str, Any]) -> Limits:
     """Limits as `as_json` wrote them."""
-    amounts = {name: Decimal(value) for name, value in stored.items() if name.startswith("spend_") and value is not None}
+    amounts = {
+        name: Decimal(value) for name, value in stored.items() if name.startswith("spend_") and value is not None
+    }
     fields: dict[str, Any] = {**stored, **amounts}
     return Limits(**fields)
 
