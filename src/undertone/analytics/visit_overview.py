@@ -14,7 +14,7 @@ from undertone.analytics.visit_shares_store import Share, Step
 from undertone.analytics.visits_store import SessionFilters
 from undertone.resources import Connection
 
-MANY = 25_000
+MANY = 15_000
 """With more sessions than this in a stretch its numbers come from the hours, and its visitors are not counted."""
 SAMPLED = 5_000
 """Pages and referrers are then those of so many sessions, the latest."""

@@ -4,7 +4,7 @@
     gone = await clear(pool, say=print)
 
 Every demo person's name begins with MARK. They stand in the real tables: people, consents, events, outcomes,
-visits. The referral ledger is left alone: what is written there stays. Knows no page.
+incidents, visits. The referral ledger is left alone: what is written there stays. Knows no page.
 """
 
 import random
@@ -24,6 +24,8 @@ from undertone.resources import Pool
 
 MARK = "demo-"
 DAYS = 30
+INCIDENTS = ("closed", "closed", "closed", "closed", "seen", "open")
+"""What became of the latest who asked for a human."""
 TYPES = {"LONELY_SINGLE": 0.34, "MARRIED_GUILTY": 0.26, "CURIOUS_TOURIST": 0.27, "HORNY_ADDICT": 0.13}
 """How common each type is among the made-up people. Invented: it says nothing about real ones."""
 STRATEGIES = ("companion", "comfort", "lighten", "candid", "gentle", "unhurried", "discreet")
@@ -67,6 +69,11 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, e
             outcomes += await _outcomes(conn, lot, person.user_id, told)
             say(n + 1, people)
         await demo_store.add_events(conn, events)
+        asked = sorted((row for row in events if row[3].get("rail") == "asks_human"), key=lambda row: row[1])
+        for row, state in zip(
+            asked[-INCIDENTS:], ("closed", "closed", "closed", "closed", "seen", "open"), strict=False
+        ):
+            await demo_store.add_incident(conn, row, state)
         visits = demo_visits.visits_of(random.Random(seed), [*said, *_talks(events)], now)
         await demo_store.add_visits(conn, visits)
     async with transaction(pool) as conn:
@@ -79,6 +86,7 @@ async def clear(pool: Pool, *, say: Say) -> int:
     """Erase every demo person the way any person is erased, and make the roll-ups anew; how many there were."""
     async with pool.connection() as conn:
         found = await demo_store.demo_people(conn, MARK)
+        await demo_store.remove_incidents(conn, MARK)
     for n, user_id in enumerate(found, 1):
         async with transaction(pool) as conn:
             await privacy.erase_person(conn, user_id)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
@@ -50,6 +50,31 @@ async def add_events(conn: Connection, rows: list[Row]) -> None:
     ):
         for user_id, at, kind, data in rows:
             await copy.write_row((uuid7(), user_id, kind, 1, at, json.dumps(data)))
+
+
+async def add_incident(conn: Connection, row: Row, state: str) -> None:
+    """Keep an incident of somebody who asked for a human; those of a crisis belong to the ledger and are not made up."""
+    user_id, at, _, data = row
+    await conn.execute(
+        """
+        insert into incidents (id, user_id, kind, level, opened_at, latest_at, state, seen_at, seen_by, closed_at,
+            closed_by)
+        values (%(id)s, %(user_id)s, 'human', 'human', %(at)s, %(at)s, %(state)s,
+            case when %(state)s <> 'open' then %(at)s + interval '20 minutes' end,
+            case when %(state)s <> 'open' then 'demo operator' end,
+            case when %(state)s = 'closed' then %(at)s + interval '1 hour' end,
+            case when %(state)s = 'closed' then 'demo operator' end)
+        """,
+        {"id": uuid5(user_id, f"incident {data['turn_id']}"), "user_id": user_id, "at": at, "state": state},
+    )
+
+
+async def remove_incidents(conn: Connection, mark: str) -> int:
+    """Delete the incidents of those people, which would else outlive them without a name."""
+    cursor = await conn.execute(
+        "delete from incidents i using users u where u.user_id = i.user_id and starts_with(u.external_id, %s)", [mark]
+    )
+    return cursor.rowcount
 
 
 async def add_outcome(
