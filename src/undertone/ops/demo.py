@@ -70,9 +70,7 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, e
             say(n + 1, people)
         await demo_store.add_events(conn, events)
         asked = sorted((row for row in events if row[3].get("rail") == "asks_human"), key=lambda row: row[1])
-        for row, state in zip(
-            asked[-INCIDENTS:], ("closed", "closed", "closed", "closed", "seen", "open"), strict=False
-        ):
+        for row, state in zip(asked[-len(INCIDENTS) :], INCIDENTS, strict=False):
             await demo_store.add_incident(conn, row, state)
         visits = demo_visits.visits_of(random.Random(seed), [*said, *_talks(events)], now)
         await demo_store.add_visits(conn, visits)

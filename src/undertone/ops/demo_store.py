@@ -53,7 +53,7 @@ async def add_events(conn: Connection, rows: list[Row]) -> None:
 
 
 async def add_incident(conn: Connection, row: Row, state: str) -> None:
-    """Keep an incident of somebody who asked for a human; those of a crisis belong to the ledger and are not made up."""
+    """Keep an incident of somebody who asked for a human; those of a crisis belong to the ledger: none is made."""
     user_id, at, _, data = row
     await conn.execute(
         """
