@@ -1,5 +1,6 @@
 """Webhooks: signed so that the specification's own library verifies them, tried until heard, and without a word."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,9 +15,13 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from uuid_utils.compat import uuid7
 
+from house import open_house
+from scripted_model import Scripted
 from undertone.db import transaction
+from undertone.engine import care
 from undertone.errors import NotReady
 from undertone.guardrails import incidents, incidents_store, webhooks
+from undertone.llm.embedder import MiniLM
 from undertone.people import identity
 from undertone.resources import Connection, Hook, Pool, Resources
 
@@ -30,9 +35,11 @@ class Listener:
     url: str = ""
     answers: list[int] = field(default_factory=list[int])
     heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list[tuple[dict[str, str], bytes]])
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hear(self, request: web.Request) -> web.Response:
         self.heard.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        self.called.set()
         status = self.answers.pop(0) if self.answers else 204
         return web.Response(status=status, headers={"location": "http://127.0.0.1:9/elsewhere"})
 
@@ -160,6 +167,25 @@ async def test_somebody_erased_meanwhile_is_named_no_more(db: Pool, conn: Connec
     data: dict[str, Any] = json.loads(body)["data"]
     assert (data["user"], data["conversation"], data["persona"]) == (None, None, None)
     assert data["kind"] == "abuse"
+
+
+async def test_a_crisis_in_a_chat_is_heard_by_the_platform_at_once(
+    dsn: str, embedder: MiniLM, listener: Listener
+) -> None:
+    hook = {"webhook_url": listener.url, "webhook_secret": SECRET}
+    async with open_house(dsn, embedder, Scripted(), **hook) as house:
+        worker = asyncio.create_task(care.work(house.engine.resources, dsn))
+        anna = house.person()
+        words = "I want to kill myself tonight"
+        await anna.say(words)
+        async with asyncio.timeout(30):
+            await listener.called.wait()
+        worker.cancel()
+        await asyncio.wait({worker})
+    [(headers, body)] = listener.heard
+    told = Webhook(SECRET).verify(body, headers)
+    assert (told["data"]["user"], told["data"]["kind"]) == (anna.name, "suicidal")
+    assert words.encode() not in body
 
 
 @pytest.mark.parametrize(
