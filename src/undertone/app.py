@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from undertone import __version__, analytics, events, guardrails, jobs, memory, observability, signals
 from undertone.analytics import beacons_store
 from undertone.analytics.collecting import Collector
-from undertone.analytics.countries import open_countries
+from undertone.analytics.countries import Countries, open_countries
 from undertone.config import Settings
 from undertone.console import ROUTERS as CONSOLE
 from undertone.db import open_pool, transaction
@@ -168,13 +168,13 @@ def build_engine(settings: Settings, resources: Resources) -> Engine:
     )
 
 
-def build_visitors(settings: Settings, resources: Resources) -> Visitors:
-    """What takes the beacons of one process. Raises NotReady for a file of countries that is none."""
+def build_visitors(settings: Settings, resources: Resources, countries: Countries | None) -> Visitors:
+    """What takes the beacons of one process."""
     return Visitors(
         Collector(resources.db),
         sites=settings.visit_sites,
         trusted=settings.trusted_proxies,
-        countries=open_countries(settings.countries),
+        countries=countries,
         address_whole=settings.address_whole,
         per_minute=settings.beacons_per_minute,
     )
@@ -187,9 +187,10 @@ def create_app(
     chat: ChatProvider | None = None,
     embed: Embedder | None = None,
 ) -> FastAPI:
-    """The whole server. `worker` also runs background jobs in this process."""
+    """The whole server. `worker` also runs background jobs in this process. Raises BadInput for a wrong setting."""
     guardrails.require_protocol()
     wire_privacy()
+    countries = open_countries(settings.countries)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -202,7 +203,7 @@ def create_app(
             engine = build_engine(settings, resources)
             engine.tokens.adopt(ratios)
             app.state.resources, app.state.engine, app.state.settings = resources, engine, settings
-            visitors = build_visitors(settings, resources)
+            visitors = build_visitors(settings, resources, countries)
             app.state.visitors = visitors
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
             tasks.append(asyncio.create_task(_share_ratios(engine)))

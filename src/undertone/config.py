@@ -4,11 +4,12 @@ Only `app.py` and the command line import this; rooms get what they need as argu
 `docs/operations.md` lists every field, by test.
 """
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -85,13 +86,13 @@ class Settings(BaseSettings):
 
     time_zone: str = Field(default="UTC", description="In which time zone a day of the reports begins.")
 
-    visit_sites: list[str] = Field(
+    visit_sites: Annotated[list[str], NoDecode] = Field(
         default=[], description="Hosts whose pages may send visits; only this server's own when empty."
     )
     visit_days: int = Field(default=400, ge=1, le=3650, description="Days that visits are kept.")
     address_days: int = Field(default=30, ge=0, le=3650, description="Days that a visitor's whole address is kept.")
     address_whole: bool = Field(default=True, description="False cuts visitors' addresses before they are stored.")
-    trusted_proxies: list[IPvAnyNetwork] = Field(
+    trusted_proxies: Annotated[list[IPvAnyNetwork], NoDecode] = Field(
         default=[], description="Networks of proxies that may say whose address a request came from."
     )
     countries: Path | None = Field(default=None, description="An mmdb file that says which country an address is in.")
@@ -141,3 +142,13 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="The public key (PEM) or shared secret they sign with."
     )
     age_algorithm: Literal["ES256", "RS256", "EdDSA", "HS256"] = Field(default="ES256", description="How they sign.")
+
+    @field_validator("visit_sites", "trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """A list as people write one in an environment: with commas, or as JSON."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [part.strip() for part in value.split(",") if part.strip()]

@@ -11,7 +11,7 @@ from typing import cast
 
 import maxminddb
 
-from undertone.errors import NotReady
+from undertone.errors import BadInput
 
 
 class Countries:
@@ -35,12 +35,12 @@ class Countries:
 
 
 def open_countries(path: Path | None) -> Countries | None:
-    """Open the operator's file. Raises NotReady in words where it is not there or not in that format."""
+    """Open the operator's file. Raises BadInput in words where it is not there or not in that format."""
     if path is None:
         return None
     try:
         return Countries(maxminddb.open_database(path))
     except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise NotReady(
+        raise BadInput(
             f"UNDERTONE_COUNTRIES: {path} is not a file of countries in MaxMind's format ({error})."
         ) from error

@@ -6,6 +6,8 @@
 import sys
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from undertone.errors import UndertoneError
 
@@ -67,5 +69,21 @@ def main() -> None:
     except UndertoneError as error:
         sys.stderr.write(f"undertone: {error.detail}\n")
         raise SystemExit(2 if error.status < 500 else 1) from None
+    except (ValidationError, SettingsError) as error:
+        if isinstance(error, ValidationError) and error.title != "Settings":
+            raise
+        sys.stderr.write(f"undertone: {_wrong_setting(error)}\n")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _wrong_setting(error: ValidationError | SettingsError) -> str:
+    """Which setting cannot be read, and why, in one line. Its value is left out: it may be a secret."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        name, why = str(first["loc"][0]), str(first["msg"])
+    else:
+        name, why = str(error).partition('field "')[2].partition('"')[0], "it is not valid JSON"
+    name = "DATABASE_URL" if name.lower() == "database_url" else f"UNDERTONE_{name.upper().removeprefix('UNDERTONE_')}"
+    return f"The setting {name} cannot be read: {why.removeprefix('Value error, ')}."

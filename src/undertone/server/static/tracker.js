@@ -48,7 +48,7 @@
     view.told = Math.round(view.engaged / 1e3);
     post({
       p: view.id, u: view.path, t: view.title, r: view.from, k: token || undefined, d: navigator.maxTouchPoints > 1 ? 1 : 0,
-      a: Math.round((performance.now() - view.opened) / 1e3), e: view.told,
+      a: Math.round(performance.now() - view.opened) / 1e3, e: view.told,
     });
   };
 
