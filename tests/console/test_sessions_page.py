@@ -10,7 +10,8 @@ import pytest
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from house import House
+from house import House, open_house
+from undertone.llm.embedder import MiniLM
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert(1)</script>'
 
@@ -145,6 +146,18 @@ async def test_the_stream_says_when_something_changed(house: House) -> None:
             if line == "event: changed":
                 return
     pytest.fail("the stream ended and nothing had changed")
+
+
+async def test_a_server_that_stops_lets_the_stream_go(dsn: str, embedder: MiniLM) -> None:
+    async with (
+        open_house(dsn, embedder) as house,
+        asyncio.timeout(20),
+        house.client.stream("GET", "/console/sessions/stream") as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "id: 0 0"
+        house.app.state.stopping.set()
+        assert [line async for line in lines if line and not line.startswith(":")] == ["event: changed", "data: {}"]
 
 
 @pytest.mark.parametrize("name", ["frame.css", "live.js", "sessions.css"])

@@ -55,6 +55,9 @@ async def test_a_month_is_made_counted_and_removed(db: Pool) -> None:
             assert await cursor.fetchone() == (0,), table
         assert (await identity.find_user(conn, "anna")).user_id == kept.user_id
     assert await demo.fill(db, seed=1, people=40, now=NOW, say=hush) == made
+    async with db.connection() as conn:
+        report = await run_report(conn, "visits", datetime(2026, 4, 1, tzinfo=UTC).date(), NOW.date())
+        assert sum(row[1] + row[5] for row in report.rows) == made.visits
 
 
 async def test_a_few_people_talk_through_the_engine_and_their_days_lie_apart(dsn: str, embedder: MiniLM) -> None:

@@ -76,7 +76,7 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, e
         await demo_store.add_visits(conn, visits)
     async with transaction(pool) as conn:
         await analytics.roll_up(conn)
-        await analytics.roll_up_visits(conn, now)
+        await analytics.roll_up_visits(conn, now, rebuild=True)  # visits of the past are not looked for otherwise
     return Made(people, turns, len(events), outcomes, len(visits))
 
 
