@@ -14,6 +14,7 @@ from undertone.engine import budgets, context
 from undertone.engine.budgets import TokenRatio, count
 from undertone.engine.context import Ingredients, assemble
 from undertone.engine.personas import Persona
+from undertone.engine.pieces import in_line
 from undertone.engine.strategies import CATALOGUE
 from undertone.guardrails.care import Duties
 from undertone.types import Memory, Message, Role
@@ -109,12 +110,12 @@ def test_no_request_outgrows_its_window_and_all_that_is_missing_is_explained(par
     for missing, part in (
         (len(plan.memories) < len(parts.memories), "memories"),
         (quoted(parts.persona.voice) not in system.content, "voice"),
-        (any(f"- {quoted(line)}" not in system.content for line in parts.persona.boundaries), "boundaries"),
-        (any(f"- {quoted(line)}" not in system.content for line in parts.persona.lore), "lore"),
+        (any(f"- {in_line(line)}" not in system.content for line in parts.persona.boundaries), "boundaries"),
+        (any(f"- {in_line(line)}" not in system.content for line in parts.persona.lore), "lore"),
         (parts.platform_note not in system.content, "platform note"),
         (quoted(parts.text) not in last.content, "message"),
-        (any(quoted(line) not in system.content for line in parts.card), "card"),
-        (any(quoted(line) not in system.content for line in parts.summaries), "summaries"),
+        (any(in_line(line) not in system.content for line in parts.card), "card"),
+        (any(in_line(line) not in system.content for line in parts.summaries), "summaries"),
         (sum(m.text in shown for m in parts.history) < len(parts.history), "history"),
     ):
         assert not missing or part in explained, part

@@ -19,7 +19,7 @@ from undertone.engine import lore, reach
 from undertone.engine.budgets import BYTES_PER_TOKEN, MESSAGE_OVERHEAD, budgets, count
 from undertone.engine.lore import NOTHING_FIRED
 from undertone.engine.personas import Persona
-from undertone.engine.pieces import as_text, cut, defuse, fit, listed
+from undertone.engine.pieces import as_text, cut, defuse, fit, in_line, listed
 from undertone.engine.strategies import Flirtation, Strategy, prompt
 from undertone.guardrails import crisis
 from undertone.guardrails.care import Duties
@@ -330,7 +330,7 @@ def _notes(given: Ingredients, memories: Sequence[Memory]) -> str:
 
 def _memory_line(memory: Memory) -> str:
     who = "" if memory.role is None else "they said: " if memory.role == "user" else "you said: "
-    return f"- [{memory.created_at:%d %b %Y}] {who}\u201c{defuse(memory.text)}\u201d"
+    return f"- [{memory.created_at:%d %b %Y}] {who}\u201c{in_line(memory.text)}\u201d"
 
 
 def _fit_memories(given: Ingredients, shown: set[UUID], budget: int, left_out: list[str]) -> tuple[list[Memory], int]:

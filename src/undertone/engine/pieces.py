@@ -12,17 +12,25 @@ from undertone.engine.budgets import count
 
 _HEADING = re.compile(r"^[ \t]*#+[ \t]+", re.MULTILINE)
 CUT = "\n[...]\n"
-_OURS = ("notes", "earlier")
-"""The tags of blocks that we write ourselves."""
+_TAG = re.compile(r"[<＜]\s*(/?)\s*(notes|earlier)\b[^<>＜＞]{0,80}[>＞]", re.IGNORECASE)
+"""The tags of blocks that we write ourselves, in every spelling that a model would take for one."""
 
 
 def defuse(text: str) -> str:
-    """Someone's words cannot open or close our blocks."""
-    if "<" not in text:
-        return text
-    for tag in _OURS:
-        text = text.replace(f"<{tag}>", f"({tag})").replace(f"</{tag}>", f"(/{tag})")
-    return text
+    """Someone's words cannot open or close our blocks, however the tag is written."""
+    return _TAG.sub(lambda found: f"({found.group(1)}{found.group(2)})", text) if "<" in text or "＜" in text else text
+
+
+def in_line(text: str) -> str:
+    """Someone's words on one line, so that no line of theirs stands among ours."""
+    text = defuse(text)
+    lines = text.splitlines()
+    return text if lines == [text] else " ".join(_HEADING.sub("", line).strip() for line in lines if line.strip())
+
+
+def material(part: str, text: str) -> str:
+    """A quotation as it stands in that part of a request: memories and what is known of a person take a line each."""
+    return in_line(text) if part in ("card", "summaries", "memories") else defuse(text)
 
 
 def as_text(text: str) -> str:
@@ -57,7 +65,7 @@ def fit(
         cost = count(f"\n- {line}", ratio)
         if spent + cost > budget:
             break
-        kept.append(defuse(line))
+        kept.append(in_line(line))
         spent += cost
     if len(kept) < len(lines):
         left_out.append(f"{part}: {len(lines) - len(kept)} of {len(lines)} did not fit {max(0, budget)} tokens")

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from undertone import memory
 from undertone.engine import context, sent_store
-from undertone.engine.pieces import CUT
+from undertone.engine.pieces import CUT, material
 from undertone.engine.sent_store import SentText
 from undertone.llm.protocol import ChatMessage, ChatRequest
 from undertone.resources import Connection
@@ -134,7 +134,9 @@ async def unfold(conn: Connection, user_id: UUID, layout: dict[str, Any]) -> Sen
         if "quote" in piece:
             source = UUID(piece["quote"])
             text = words.get(source)
-            return Part(piece["part"], None if text is None else _cut(context.defuse(text), piece.get("cut")), source)
+            return Part(
+                piece["part"], None if text is None else _cut(material(piece["part"], text), piece.get("cut")), source
+            )
         source = UUID(piece["of"]) if "of" in piece else None
         text = piece["words"] if "words" in piece else texts.get(bytes.fromhex(piece["text"]))
         return Part(piece["part"], None if source in hidden else text, source)
@@ -270,7 +272,7 @@ class _Folding:
         """Where the line of the last of these quotes ends."""
         end = start
         for quote in quotes:
-            text = context.defuse(quote.text)
+            text = material(quote.part, quote.text)
             if (at := _find(content, text, end)) >= 0:
                 end = at + len(text)
         return content.find("\n", end) + 1
@@ -292,7 +294,7 @@ class _Folding:
         """Quotes by reference, in their order, and what stands between them as texts, each with its part."""
         place = 0
         for quote in quotes:
-            text = context.defuse(quote.text)
+            text = material(quote.part, quote.text)
             at = _find(content, text, place) if text else -1
             if at < 0:
                 continue
@@ -313,7 +315,7 @@ class _Folding:
         for left, right in pairwise(edges):
             part = [name for at, name in bounds if at <= left][-1]
             for words in _lines(content[left:right]) if part == "notes" else [content[left:right]]:
-                held = [quote for quote in quotes if len(quote.text) > 3 and context.defuse(quote.text) in words]
+                held = [quote for quote in quotes if len(quote.text) > 3 and material(quote.part, quote.text) in words]
                 if not words:
                     continue
                 if len(words) <= INLINE and not held:

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from undertone import guardrails, memory
+from undertone import guardrails, memory, signals
 from undertone.db import transaction
 from undertone.engine import forgetting, personas
-from undertone.errors import BadInput
+from undertone.errors import BadInput, Unprocessable
 from undertone.people import Principal, standing
 from undertone.people.consent import require
 from undertone.resources import Connection
@@ -186,6 +186,7 @@ async def find(
 async def remember(user: str, wanted: Wanted, request: Request, who: ForMemory) -> MemoryShown:
     """What is kept in these words already is not kept twice."""
     text = guardrails.limits.check_text(wanted.text)
+    await _embedded(request, text)
     async with transaction(resources_of(request).db) as conn:
         person = await standing(conn, who, own_id(who, user))
         require(person, "memory")
@@ -325,8 +326,18 @@ async def _changed(conn: Connection, user_id: UUID, change: UUID | None, memory_
 
 
 async def _embedded(request: Request, text: str | None) -> Vector | None:
-    """The vector that goes with a text by hand, made before the transaction begins."""
-    return (await resources_of(request).recall_embed.embed([text]))[0] if text is not None else None
+    """The vector that goes with a text by hand, made before the transaction begins.
+
+    Raises Unprocessable for an order to the model: a memory stands in every later request, so none is planted here.
+    """
+    if text is None:
+        return None
+    resources = resources_of(request)
+    vector = (await resources.embed.embed([text]))[0]
+    if guardrails.check_input(text, vector, readable=signals.readable(text)).injection:
+        raise Unprocessable("This reads as an order to the model. A memory says something about the person.")
+    same = resources.recall_embed is resources.embed
+    return vector if same else (await resources.recall_embed.embed([text]))[0]
 
 
 def _after(cursor: str) -> memory.After:
