@@ -249,7 +249,7 @@ async def test_a_poisoned_card_and_lorebook_stand_below_the_rules(house: House, 
         assert MARK not in orders_in_notes(requests[1])
 
 
-HIDDEN = {
+HIDDEN: dict[str, Callable[[str], str]] = {
     "plain": lambda mark: mark,
     "in capitals": lambda mark: mark.upper(),
     "spaced": lambda mark: " ".join(mark),

@@ -87,6 +87,7 @@ def done(
         "message": str(reply_id) if reply_id else None,
         "text": text,
         "ai_generated": True,
+        "model": (usage or {}).get("model") or None,
         "persona": persona_id,
         "persona_version": persona_version,
         "stopped": stopped,
