@@ -1,6 +1,6 @@
 // Undertone's tracker: which pages of a site are open, and for how many seconds somebody is there.
 //
-//   <script defer src="https://undertone.example/tracker.js" data-consent="required"></script>
+//   <script defer src="…/tracker.js" data-consent="required"></script>
 //   undertone.grant()   undertone.withdraw({delete: true})   undertone.identify(token)
 //
 // Sends a path, a title, where the visitor came from, and durations; never a query string, never a time. Sends nothing
