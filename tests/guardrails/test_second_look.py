@@ -101,6 +101,14 @@ def test_a_concern_of_a_failed_look_is_no_answer_to_our_question() -> None:
     assert owed.say_crisis_words
 
 
+def test_who_was_in_danger_lately_is_not_talked_down() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    hours = [timedelta(hours=h) for h in (1, 3, 71, 73)]
+    crisis, concern = CareState(crisis_at=now), CareState(concern_at=now)
+    assert [crisis.calm(now + h) for h in hours] == [False, False, False, True]
+    assert [concern.calm(now + h) for h in hours] == [False, True, True, True]
+
+
 async def ask(model: Looking, text: str = "Words.", deadline_s: float = 30.0) -> Look | None:
     return (await second_look.ask(Clerk(model, LOOKER, deadline_s), text)).look
 

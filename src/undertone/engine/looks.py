@@ -24,7 +24,7 @@ from undertone.types import Verdict
 
 def due(engine: Engine, first: Verdict, state: CareState, now: datetime) -> Due | None:
     """The look this message is owed; None where none is connected or none could change anything."""
-    calm = state.level(now) == "none"
+    calm = state.calm(now)
     if engine.resources.look is None or not second_look.wanted(first, calm=calm):
         return None
     return Due(first, calm)

@@ -88,7 +88,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A second look that a message is owed. `calm`: the person was in no care when it came."""
+    """A second look that a message is owed. `calm`: `CareState.calm` when it came."""
 
     first: Verdict
     calm: bool

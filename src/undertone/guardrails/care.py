@@ -56,6 +56,10 @@ class CareState:
             return "concern"
         return "none"
 
+    def calm(self, now: datetime) -> bool:
+        """No crisis within its pause and no concern of late: only then may a second look lower a verdict."""
+        return self.level(now) != "crisis" and _past(self.concern_at, now, FRESH_CRISIS)
+
 
 @dataclass(frozen=True, slots=True)
 class Duties:

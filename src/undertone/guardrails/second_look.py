@@ -63,7 +63,7 @@ class Asked:
 
 
 def wanted(verdict: Verdict, *, calm: bool) -> bool:
-    """Whether a look could change this verdict. `calm`: the person is in no care now."""
+    """Whether a look could change this verdict. `calm`: `CareState.calm`."""
     if verdict.nearness < BAND:
         return False
     return verdict.crisis != "crisis" or may_lower(verdict, calm=calm)

@@ -19,6 +19,7 @@ from undertone.errors import Forbidden, Unprocessable
 from undertone.guardrails import limits_store, own_limits
 from undertone.guardrails.limits_store import Side
 from undertone.people import Person, Principal, standing
+from undertone.people.identity import find_user
 from undertone.resources import Connection
 from undertone.server.auth import own_id, principal, resources_of
 from undertone.server.chat import engine_of
@@ -98,10 +99,12 @@ class Contact(_Body):
     allowed: bool
 
 
-@router.get("/limits", summary="The limits that hold for a person, and what is left of them")
+@router.get("/limits", summary="What holds for a person, and what is left of it; 404 for somebody never seen")
 async def show(user: str, request: Request, who: ForPeople) -> LimitsShown:
+    external_id = own_id(who, user)
     async with transaction(resources_of(request).db) as conn:
-        person = await standing(conn, who, own_id(who, user))
+        await find_user(conn, external_id)
+        person = await standing(conn, who, external_id)
         return await _shown(conn, request, person)
 
 
