@@ -68,6 +68,9 @@ async def test_the_filters_in_the_address_choose_the_rows(house: House) -> None:
     assert await found("&user=&device=") == {phone, desk}
     assert await found("&device=tablet") == set()
     assert "Nothing fits these filters" in await page(house, f"?site={site}&device=tablet")
+    for query, active in (("", 2), ("&device=desktop", 1), ("&bots=with", 3), ("&period=7d&state=over", 2)):
+        html = await page(house, f"?site={site}{query}")
+        assert re.findall(r"Active now</dt><dd>(?:<span.*?</span>)?(\d+)", html) == [str(active)], query
 
 
 async def test_more_rows_follow_by_the_cursor(house: House) -> None:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from undertone.analytics import visit_overview, visit_shares_store, visits_store
+from undertone.analytics.tracking import CAP
 from undertone.analytics.visits_store import Reader
 from undertone.console import pictures, words
 from undertone.console.frame import page, page_router
@@ -46,16 +47,18 @@ async def sessions(request: Request, who: ForAnalytics, view: Annotated[View, Qu
     """The dashboard."""
     now, zone = datetime.now(UTC), request.app.state.settings.time_zone
     filters = view.filters(now)
-    before = replace(filters, since=now - 2 * view.stretch.span, until=filters.since, active=None)
+    before = replace(filters, since=now - 2 * view.stretch.span, until=filters.since)
+    here_now = replace(filters, active=True, since=now - CAP)
     reader = _reader(who, shown=view.addresses is not None)
     async with resources_of(request).db.connection() as conn:
         pulse = await visit_shares_store.pulse(conn, now)
         found = await visits_store.list_sessions(
             conn, at=now, filters=filters, cursor=view.after, limit=SHOWN + 1, addresses_for=reader
         )
-        active = await visits_store.active_now(conn, now, bots=view.bots is not None)
+        active = (await visits_store.stats(conn, now, here_now)).active
         overview = await visit_overview.overview_of(conn, now, filters, step=view.stretch.step, zone=zone)
-        previous = await visit_overview.numbers_of(conn, now, before)
+        # Who is active is known of now only, so there is nothing to compare with.
+        previous = await visit_overview.numbers_of(conn, now, before) if view.state is None else overview.numbers
     numbers = overview.numbers
     bars = [Bar(view.stretch.label_of(step.at), words.wall(step.at), step.sessions) for step in overview.steps]
     title = f"Sessions begun, by {words.spoken(view.stretch.step)}"
