@@ -1,14 +1,19 @@
-"""Pictures and words of the console: what a bar says, nothing that a policy forbids, durations as they are read."""
+"""Pictures, words and files of the console: what a bar says, nothing that a policy forbids, durations as read."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from undertone import console
 from undertone.console import pictures, words
 from undertone.console.pictures import Bar
 from undertone.console.views import PERIODS, View
 
+FILES = sorted(
+    file for folder in ("static", "templates") for file in (Path(console.__file__).parent / folder).iterdir()
+)
 HOSTILE = "</svg><script>alert(1)</script>"
 
 
@@ -52,3 +57,13 @@ def test_an_address_keeps_what_is_chosen_and_leaves_out_what_is_usual() -> None:
     assert view.address(device=None, period="24h") == "/console/sessions"
     assert view.address(after="y&z") == "/console/sessions?period=7d&device=phone&after=y%26z"
     assert all(period.span % period.step == timedelta(0) for period in PERIODS.values())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_its_files_name_no_foreign_host_and_allow_no_markup_from_text(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert not re.search(r"https?://|(?<![:\w])//[a-z]+\.", text)
+    if file.suffix == ".html":
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|\|\s*safe", text)
+    if file.suffix == ".js":
+        assert not re.search(r"innerHTML\s*=(?!=)|outerHTML\s*=(?!=)|insertAdjacentHTML|document\.write|\beval\b", text)
