@@ -48,7 +48,6 @@ async def test_a_session_is_active_then_silent_then_over(conn: Connection) -> No
     assert (silent.active, silent.ended_at) == (False, None)
     assert (over.active, over.ended_at) == (False, NOW - timedelta(seconds=1800))
     assert await visits_store.active_now(conn, NOW) == 1
-    assert await visits_store.latest_change(conn) == NOW - timedelta(seconds=60)
 
 
 async def test_filters_and_numbers(conn: Connection) -> None:

@@ -237,10 +237,10 @@ async def test_addresses_need_their_scope_and_each_look_is_written_down(site: Ho
     assert [(s["ipAddress"], s["country"]) for s in without["sessions"]] == [(None, "FR")]
     with_them = await site.key(scopes={"analytics", "addresses"})
     assert (await anna.told(headers=with_them))["sessions"][0]["ipAddress"] == "2001:db8::1"
-    async with site.db.connection() as conn:
-        read = (await visits_store.list_address_reads(conn, limit=1))[0]
-    assert read.who == f"key {with_them['Authorization'][10:22]}"
-    assert (read.scope, read.how_many, read.filters["site"]) == ("addresses", 1, anna.site)
+    (read,) = (await site.client.get("/v1/admin/address-reads", params={"limit": 1})).json()
+    assert read["who"] == f"key {with_them['Authorization'][10:22]}"
+    assert (read["scope"], read["how_many"], read["filters"]["site"]) == ("addresses", 1, anna.site)
+    assert (await site.client.get("/v1/admin/address-reads", headers=with_them)).status_code == 403
     assert (await site.client.get("/v1/analytics/sessions", headers=await site.key(scopes={"chat"}))).status_code == 403
 
 

@@ -205,13 +205,6 @@ async def active_now(conn: Connection, at: datetime, *, bots: bool = False) -> i
     return int(row[0]) if row else 0
 
 
-async def latest_change(conn: Connection) -> datetime | None:
-    """When a visitor was last heard of: a page that shows visits asks this, and reads again when it has moved."""
-    cursor = await conn.execute("select max(last_seen_at) from sessions")
-    row = await cursor.fetchone()
-    return row[0] if row else None
-
-
 async def list_address_reads(conn: Connection, *, limit: int = 100) -> tuple[AddressRead, ...]:
     """Who read addresses, the latest first."""
     async with conn.cursor(row_factory=class_row(AddressRead)) as cursor:

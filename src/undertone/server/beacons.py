@@ -22,7 +22,7 @@ from undertone.errors import BadInput, Forbidden, LimitReached, TooLarge, Unauth
 from undertone.observability import BEACONS
 from undertone.people import Principal
 from undertone.server.auth import anyone, known, principal, resources_of
-from undertone.server.sessions_shown import Sessions, Statistics, shown
+from undertone.server.sessions_shown import AddressReadShown, Sessions, Statistics, read_shown, shown
 from undertone.server.visitors import Visitors
 
 router = APIRouter(tags=["visits"])
@@ -134,6 +134,17 @@ async def sessions(
         stats=Statistics.of(numbers, here.active, since or now - DAY, until or now),
         next_cursor=more,
     )
+
+
+@router.get("/v1/admin/address-reads")
+async def address_reads(
+    request: Request,
+    who: Annotated[Principal, Depends(principal("admin"))],
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[AddressReadShown]:
+    """Who read visitors' addresses, the latest first: when, by which scope, how many, with which filters."""
+    async with resources_of(request).db.connection() as conn:
+        return [read_shown(read) for read in await visits_store.list_address_reads(conn, limit=limit)]
 
 
 async def _body(request: Request) -> bytes:

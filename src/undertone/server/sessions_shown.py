@@ -6,13 +6,14 @@ Knows no request and no query.
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from undertone.analytics.visit_overview import VisitNumbers
-from undertone.analytics.visits_store import Session
+from undertone.analytics.visits_store import AddressRead, Session
 
 
 class _Shown(BaseModel):
@@ -86,6 +87,21 @@ class Sessions(_Shown):
     sessions: list[SessionShown]
     stats: Statistics
     next_cursor: str | None
+
+
+class AddressReadShown(BaseModel):
+    """One time that somebody read visitors' addresses."""
+
+    at: datetime
+    who: str
+    scope: str
+    how_many: int
+    filters: dict[str, Any]
+
+
+def read_shown(read: AddressRead) -> AddressReadShown:
+    """A row of the record."""
+    return AddressReadShown.model_validate(read, from_attributes=True)
 
 
 def shown(session: Session) -> SessionShown:
