@@ -10,7 +10,7 @@ scores: another author's rows are the judge. Needs the `train` extra. Same rows,
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undertone.guardrails import crisis, heads, lexicon
+from undertone.guardrails.asking import asks_what_talks
 from undertone.learning.features import Bag, bag, normalise, weigh
 from undertone.llm.embedder import default_embedder
 
@@ -50,6 +51,8 @@ class Plan:
     positive: str
     files: tuple[str, ...]
     rates: dict[str, tuple[float, float]]
+    also: Callable[[str], bool] | None = None
+    """What the rail asks beside the head: either is enough."""
 
 
 PLANS: Final = {
@@ -59,7 +62,13 @@ PLANS: Final = {
         ("crisis", "crisis-H", "crisis-rail"),
         {"concern": (0.14, 0.025), "crisis": (0.028, 0.006)},
     ),
-    "human": Plan("human", "asks_human", ("human", "human-rail"), {"asks_human": (0.025, 0.004)}),
+    "human": Plan(
+        "human",
+        "asks_human",
+        ("human", "human-rail", "human-asked"),
+        {"asks_human": (0.016, 0.004)},
+        also=asks_what_talks,
+    ),
     "injection": Plan(
         "injection", "attack", ("injection", "injection-rail", "injection-public"), {"injection": (0.018, 0.003)}
     ),
@@ -88,13 +97,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def read(data: Path, plan: Plan) -> list[Row]:
-    """The plan's rows and the ordinary chat. Each text once; the first source that has it keeps it."""
+    """The plan's rows and the ordinary chat. Each text once; the first source that has it keeps it.
+
+    Ordinary rows that do what the head looks for (`"asks_human": true`) are neither one nor the other and left out.
+    """
     rows: dict[str, Row] = {}
     for file in plan.files:
         for raw in _lines(data / f"{file}.jsonl"):
             sort = raw.get("kind", "") if raw["label"] == plan.positive else ""
             rows.setdefault(raw["text"], Row(raw["text"], raw["label"] == plan.positive, file, sort=sort))
     for raw in _lines(data / "ordinary.jsonl"):
+        if raw.get(plan.positive):
+            continue
         rows.setdefault(raw["text"], Row(raw["text"], False, f"ordinary-{raw['author']}", ordinary=True))
     return list(rows.values())
 
@@ -121,6 +135,8 @@ def train(rows: Sequence[Row], vectors: Floats, plan: Plan) -> tuple[heads.Head,
     head = heads.Head(
         whole.idf, whole.lexical, whole.support, whole.weights, mix, sorts, bias, GAMMA, thresholds, names
     )
+    if plan.also:
+        scores = np.where([plan.also(row.text) for row in rows], 1.0, scores)
     return head, judge(rows, scores, thresholds, plan)
 
 
