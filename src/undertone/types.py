@@ -40,6 +40,10 @@ class Message:
     """The input rail's stored verdict: never learned from, never recalled."""
     by_human: bool = False
     """Written by a person of the platform's, not by the AI."""
+    model: str | None = None
+    """The model that wrote it; None for what a person, or no model, said."""
+    persona_version: int | None = None
+    """Which version of the persona spoke; None for what a person said."""
 
 
 @dataclass(frozen=True, slots=True)

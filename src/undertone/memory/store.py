@@ -250,7 +250,7 @@ async def get_message(conn: Connection, user_id: UUID, message_id: UUID) -> Mess
     cursor = await conn.execute(
         """
         select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
-            response_time_s, typing_stops, quarantined, model, persona_version
+            response_time_s, typing_stops, quarantined, by_human, model, persona_version
         from messages where user_id = %s and id = %s and forgotten_at is null
         """,
         (user_id, message_id),
@@ -271,7 +271,7 @@ async def history(
     cursor = await conn.execute(
         """
         select user_id, id, conversation_id, persona_id, turn_id, parent_id, position, role, text, created_at,
-            response_time_s, typing_stops, quarantined, by_human
+            response_time_s, typing_stops, quarantined, by_human, model, persona_version
         from messages where user_id = %s and conversation_id = %s and position > %s and active
         order by position desc limit %s
         """,

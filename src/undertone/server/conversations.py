@@ -51,6 +51,10 @@ class MessageShown(BaseModel):
     ai_generated: bool
     by_human: bool
     """Written by a person of the platform's."""
+    model: str | None
+    """Which model wrote it; null for what a person said, and for words of ours that no model wrote."""
+    persona: str
+    persona_version: int | None
 
 
 def _shown(found: memory.Conversation) -> ConversationShown:
@@ -107,4 +111,7 @@ def message_shown(message: Message) -> MessageShown:
         created_at=message.created_at,
         ai_generated=message.role == "assistant" and not message.by_human,
         by_human=message.by_human,
+        model=message.model,
+        persona=message.persona_id,
+        persona_version=message.persona_version,
     )
