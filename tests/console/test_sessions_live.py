@@ -107,6 +107,17 @@ async def test_a_visit_is_seen_as_it_happens_goes_idle_comes_back_and_is_withdra
     assert await console.evaluate("window.sameAsBefore"), "the page was loaded anew"
 
 
+async def test_it_can_be_paused_and_then_catches_up(console: Page, visitor: BrowserContext, shop: Shop) -> None:
+    live = console.locator("#live")
+    await live.click()
+    await expect(live).to_have_text("Paused")
+    await expect(live).to_have_attribute("aria-pressed", "false")
+    await (await visitor.new_page()).goto(f"{shop.address}/plans")
+    await live.click()
+    await expect(live).to_have_text("Live")
+    await expect(console.locator("tbody tr[data-key] .on")).to_have_text("/plans")
+
+
 async def test_the_filters_make_an_address_and_the_back_button_undoes_them(
     console: Page, visitor: BrowserContext, shop: Shop, site: Site
 ) -> None:
