@@ -175,6 +175,11 @@ async def test_limits_that_make_no_sense_are_refused(house: House, model: Script
     assert (await put(house, house.person(), "limits", body)).status_code == 422
 
 
+async def test_the_limits_of_somebody_never_seen_are_not_found(house: House, model: Scripted) -> None:
+    assert (await house.client.get("/v1/users/nobody-ever/limits")).status_code == 404
+    assert (await house.client.get("/v1/users/nobody-ever")).status_code == 404, "asking made nobody"
+
+
 async def test_a_break_is_suggested_once_a_period_and_never_beside_help(house: House, model: Scripted) -> None:
     anna = house.person()
     await put(house, anna, "limits", {"break_after": 20})
