@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     handover: bool = Field(
         default=False, description="Whether people of yours answer when somebody asks for one instead of the AI."
     )
+    safety_contact: str | None = Field(
+        default=None, max_length=200, description="Where people may write about a reply: an address shown on /safety."
+    )
     notice_hours: float = Field(default=2.0, gt=0, le=3.0, description="Hours between reminders that this is an AI.")
     idle_hours: float = Field(default=6.0, gt=0, description="Hours of silence after which a new conversation begins.")
     running_turns: int = Field(

@@ -28,6 +28,7 @@ def build() -> typer.Typer:
         personas,
         profile,
         report,
+        report_safety,
         serve,
         train,
     )
@@ -49,6 +50,7 @@ def build() -> typer.Typer:
     app.command("erase")(person.erase)
     app.command("demo")(demo.demo)
     app.command("report")(report.report)
+    app.add_typer(report_safety.app, name="ledger")
     person.export.command("card")(personas.export_card)
     app.add_typer(person.export, name="export")
     imports.app.command("card")(personas.import_card)

@@ -1,6 +1,7 @@
 """`undertone report NAME`: one report as a table, JSON, CSV or Parquet.
 
-`report person --user NAME` has one person's days; `report rebuild` makes the roll-ups anew.
+`report ca-sb243 --year 2026`, `disclosure` and `incidents` come from the ledger and the log (report_safety.py). `report
+person --user NAME` has one person's days; `report rebuild` makes the roll-ups anew.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from rich.table import Table
 from undertone import analytics, db
 from undertone.analytics import tables
 from undertone.analytics.reports import PERSON_QUESTION
+from undertone.cli import report_safety
 from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.errors import BadInput
@@ -33,6 +35,7 @@ class Form(StrEnum):
 
 def report(
     name: Annotated[str, typer.Argument(help="A report's name, `person`, `list`, or `rebuild`.")] = "list",
+    year: Annotated[int | None, typer.Option(help="The year of `ca-sb243`.")] = None,
     user: Annotated[str, typer.Option(help="Whose days `person` shows, as the platform names them.")] = "",
     first: Annotated[str, typer.Option("--from", help="The first day, as 2026-05-01.")] = "",
     last: Annotated[str, typer.Option("--to", help="The last day; today when left out.")] = "",
@@ -45,6 +48,8 @@ def report(
     if name == "list":
         for known, definition in analytics.REPORTS.items():
             console.print(f"[bold]{known:18}[/] {definition.question}", highlight=False)
+        for known, question in report_safety.NAMES.items():
+            console.print(f"[bold]{known:18}[/] {question}", highlight=False)
         console.print(f"[bold]{'person':18}[/] {PERSON_QUESTION} Needs --user.", highlight=False)
         return
     if (name == "person") != bool(user):
@@ -52,6 +57,11 @@ def report(
     until = _day(last) or datetime.now(UTC).date()
     since = _day(first) or until - timedelta(days=30)
     form = Form.json if as_json else form
+    if name in report_safety.NAMES:
+        report_safety.write(name, year, since, until, as_json=form is Form.json, console=console)
+        return
+    if year is not None:
+        raise BadInput("--year goes with `report ca-sb243`.")
     if form is Form.parquet and out is None:
         raise BadInput("Parquet is written to a file: add --out FILE.")
     settings = Settings()

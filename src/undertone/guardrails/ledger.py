@@ -54,6 +54,14 @@ async def verify(conn: Connection) -> Proof:
     return Proof(number, seal.hex())
 
 
+async def seal_at(conn: Connection, number: int) -> str | None:
+    """The seal of line `number` in hexadecimal, to compare with one kept elsewhere; None without such a line."""
+    if number == 0:
+        return FIRST.hex()
+    found = await store.referrals(conn, number - 1, 1)
+    return found[0].seal.hex() if found and found[0].number == number else None
+
+
 async def yearly_counts(conn: Connection, year: int) -> dict[str, int]:
     """Referrals of a year by kind, and their "total": the figure the yearly reports ask for."""
     counts: dict[str, int] = {}

@@ -138,9 +138,10 @@ async def without_vector(conn: Connection, user_id: UUID, limit: int = 64) -> li
 
 
 async def _export(conn: Connection, user_id: UUID, *, table: str, columns: str) -> list[dict[str, Any]]:
-    query = sql.SQL("select {} from {} where user_id = %s").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns.split())), sql.Identifier(table)
-    )
+    shown: list[sql.Composable] = [sql.Identifier(column) for column in columns.split()]
+    if table == "messages":
+        shown.append(sql.SQL("role = 'assistant' and not by_human as ai_generated"))
+    query = sql.SQL("select {} from {} where user_id = %s").format(sql.SQL(", ").join(shown), sql.Identifier(table))
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, [user_id])
         return await cursor.fetchall()

@@ -60,22 +60,22 @@ Visitor = Annotated[Principal | None, Depends(visitor)]
 async def chat(request: Request, who: Visitor) -> HTMLResponse:
     """The chat page."""
     if who is None:
-        return _page("welcome.html", status=401)
-    return _page("chat.html", offline=bool(request.app.state.offline))
+        return page("welcome.html", status=401)
+    return page("chat.html", offline=bool(request.app.state.offline))
 
 
 @router.get("/me", dependencies=[Depends(anyone)], include_in_schema=False)
 async def me(who: Visitor) -> HTMLResponse:
     """What a person allowed, what is held about them, and its end."""
-    return _page("welcome.html", status=401) if who is None else _page("me.html", user=who.external_id)
+    return page("welcome.html", status=401) if who is None else page("me.html", user=who.external_id)
 
 
 @router.get("/me/memories", dependencies=[Depends(anyone)], include_in_schema=False)
 async def memories(who: Visitor, user: str | None = None) -> HTMLResponse:
     """What is remembered. With `user` the operators' view: the page holds nothing and asks for a key."""
     if user is not None:
-        return _page("memories.html", whose=user, operator=True)
-    return _page("welcome.html", status=401) if who is None else _page("memories.html", whose="me", operator=False)
+        return page("memories.html", whose=user, operator=True)
+    return page("welcome.html", status=401) if who is None else page("memories.html", whose="me", operator=False)
 
 
 @router.get("/static/{name}", dependencies=[Depends(anyone)], include_in_schema=False)
@@ -86,6 +86,7 @@ async def static(name: str, request: Request) -> Response:
     return response
 
 
-def _page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page made of a template and what it is told, under the policy of all pages."""
     html = _templates.get_template(template).render(version=__version__, **values)
     return HTMLResponse(html, status, HEADERS)

@@ -24,6 +24,7 @@ from undertone.server import (
     personas,
     problems,
     reminders,
+    safety,
     tokens,
     users,
 )
@@ -46,6 +47,7 @@ ROUTERS = (
     tokens.router,
     personas.router,
     pages.router,
+    safety.router,
     analytics_reports.router,
     health.router,
     docs.router,
