@@ -61,10 +61,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """`phrases.toml`: the rules in order, the frames, and by language and rule the sentence said instead."""
+    """`phrases.toml`: the rules in order, the frames, how a character speaks of itself and what of that is harmless,
+    and by language and rule the sentence said instead."""
 
     rules: tuple[Rule, ...]
     framed: Any
+    own: Any
+    harmless: Any
     safe: Mapping[str, Mapping[str, str]]
 
 
@@ -104,7 +107,7 @@ def phrases() -> Phrases:
         )
         for r in raw["rule"]
     )
-    return Phrases(rules, any_of(raw["frames"]), raw["safe"])
+    return Phrases(rules, any_of(raw["frames"]), any_of(raw["own"]), any_of(raw["harmless"]), raw["safe"])
 
 
 NEVER: Final = r"[^\x00-\x{10FFFF}]"
@@ -217,7 +220,20 @@ def _broken(words: str, before: str, spelt_out: str, *, asked: bool, leaving: bo
                 framed = known.framed.search(words) is not None
             if not framed or rule.name == "leak":
                 return rule.name
-    return None
+    if asked and _speaks_of_itself(words, "humanity"):
+        return "humanity"
+    return "pressure" if leaving and _speaks_of_itself(words, "pressure") else None
+
+
+def _speaks_of_itself(words: str, name: str) -> bool:
+    """Whether the character says something of itself in a clause that is neither harmless nor excused by that rule."""
+    known = phrases()
+    rule = next(rule for rule in known.rules if rule.name == name)
+    for found in known.own.finditer(words):
+        clause = _clause(words, *found.span())
+        if not known.harmless.search(clause) and not rule.excused.search(clause):
+            return True
+    return False
 
 
 def _joined(before: str, words: str) -> str:
