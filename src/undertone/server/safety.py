@@ -52,6 +52,7 @@ async def safety(request: Request, who: Annotated[Principal | None, Depends(visi
         words=protocol.words["en"]["crisis"]["suicidal"],
         countries=_countries(protocol),
         directory=protocol.directory,
+        directory_href=f"https://{protocol.directory}",
         version_of_protocol=protocol.version,
         counts=counts,
         limits={
