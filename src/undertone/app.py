@@ -20,6 +20,7 @@ from undertone.analytics.collecting import Collector
 from undertone.analytics.countries import Countries, open_countries
 from undertone.config import Settings
 from undertone.console import ROUTERS as CONSOLE
+from undertone.console import failures_allowed
 from undertone.db import open_pool, transaction
 from undertone.engine import (
     Engine,
@@ -205,6 +206,7 @@ def create_app(
             app.state.resources, app.state.engine, app.state.settings = resources, engine, settings
             visitors = build_visitors(settings, resources, countries)
             app.state.visitors = visitors
+            app.state.sign_in_failures = failures_allowed()
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
             tasks.append(asyncio.create_task(_share_ratios(engine)))
             tasks.append(asyncio.create_task(visitors.collector.keep()))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from house import House, Streaming
+from undertone.console import sign_in
 from undertone.db import transaction
 from undertone.people import identity, operators
 
@@ -120,3 +121,35 @@ async def test_a_sign_in_ends_with_its_key_and_by_signing_out(house: House, brow
             await operators.signed_in(conn, browser.cookies["undertone_operator"])
         cursor = await conn.execute("select hash from operator_sign_ins where hash = sha256(%s)", [first.encode()])
         assert await cursor.fetchone() is None
+
+
+def from_address(house: House, address: str) -> httpx.AsyncClient:
+    """A browser elsewhere: what an address failed is counted by the app, which outlives a test."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(house.app, client=(address, 5000)), base_url=HOST)
+
+
+async def test_who_fails_too_often_waits_and_nobody_else(house: House) -> None:
+    key = await key_of(house, "analytics")
+    lacking = await key_of(house, "chat")
+    async with transaction(house.db) as conn:
+        code = await operators.issue_link(conn)
+    async with from_address(house, "2001:db8:7::1") as browser:
+        for n in range(sign_in.MOST_FAILURES):
+            assert (await enter(browser, lacking)).status_code == 403, "a key that is one counts nothing"
+            if n % 2:
+                failed = await enter(browser, "ut_wrong")
+            else:
+                failed = await browser.get("/console/enter", params={"code": "utk_wrong"})
+            assert failed.status_code == 401
+    async with from_address(house, "2001:db8:7::2") as same_household:
+        refused = await enter(same_household, key, next="/console/sessions?period=7d")
+        assert refused.status_code == 429
+        assert "Too many failed sign-ins" in refused.text
+        assert 'value="/console/sessions?period=7d"' in refused.text
+        assert 0 < int(refused.headers["retry-after"]) <= sign_in.FAILURES_S
+        assert (await same_household.get("/console/enter", params={"code": code})).status_code == 429
+        assert not same_household.cookies
+    async with from_address(house, "198.51.100.7") as elsewhere:
+        assert (await enter(elsewhere, key)).status_code == 303
+        entered = await elsewhere.get("/console/enter", params={"code": code})
+        assert entered.status_code == 303, "the link was used up"

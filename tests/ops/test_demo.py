@@ -34,6 +34,9 @@ async def test_a_month_is_made_counted_and_removed(db: Pool) -> None:
         states = [state for (state,) in await cursor.fetchall()]
         assert states == list(demo.INCIDENTS)[: len(states)]
         assert "closed" in states
+        people = await run_report(conn, "types", datetime(2026, 4, 1, tzinfo=UTC).date(), NOW.date())
+        shown = {row[0] for row in people.rows}
+        assert shown == {label for label, share in demo.TYPES.items() if round(40 * share) >= 11}, "groups of ten"
         kept = await identity.find_or_create_user(conn, "anna")
     with pytest.raises(Conflict, match="--remove"):
         await demo.fill(db, seed=1, people=40, now=NOW, say=hush)

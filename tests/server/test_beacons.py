@@ -380,6 +380,8 @@ async def test_the_tracker_is_small_and_cached(site: House) -> None:
     assert len(gzip.compress(answer.content, 9)) <= 2500
     tag = {"If-None-Match": answer.headers["etag"]}
     assert (await site.client.get("/tracker.js", headers=tag)).status_code == 304
+    head = await site.client.head("/tracker.js", headers={"Accept-Encoding": "gzip"})
+    assert (head.status_code, head.headers["etag"]) == (200, answer.headers["etag"])
 
 
 async def test_a_cursor_pages_through_and_a_wrong_one_is_refused(site: House) -> None:

@@ -76,8 +76,8 @@ REPORTS: dict[str, Definition] = {
         "Which types are people, and at which of their turns was it known?",
         """
         select user_type, count(*) as people, round(count(*)::numeric / sum(count(*)) over (), 4) as share,
-            percentile_cont(0.5) within group (order by typed_after) as known_at_median,
-            percentile_cont(0.9) within group (order by typed_after) as known_at_p90,
+            round(percentile_cont(0.5) within group (order by typed_after)::numeric, 1) as known_at_median,
+            round(percentile_cont(0.9) within group (order by typed_after)::numeric, 1) as known_at_p90,
             round(avg((typed_after <= 3)::int) filter (where typed_after is not null), 4) as known_by_third_turn
         from user_totals where first_day <= %(last)s and last_day >= %(first)s
         group by user_type having count(*) >= %(k)s order by people desc, user_type

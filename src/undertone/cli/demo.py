@@ -26,7 +26,7 @@ def demo(
     """Fill a month with made-up people, whose names begin with `demo-`, or remove them."""
     application.wire_privacy()
     settings = Settings(model="offline", messages_per_minute=1000)
-    with database(settings, lambda _: None) as dsn, Progress(console=Console(stderr=True)) as progress:
+    with database(settings, lambda _: None) as dsn, _progress() as progress:
         line = progress.add_task("Erasing" if remove else "Making people", total=None)
         settings = settings.model_copy(update={"database_url": dsn, "offline_delay_ms": 0.0})
         done = asyncio.run(
@@ -38,10 +38,17 @@ def demo(
         typer.echo(", ".join(f"{n} {what}" for what, n in done.items()))
 
 
+def _progress() -> Progress:
+    """A bar for whoever looks; nothing in a log."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
 async def _run(settings: Settings, people: int, seed: int, remove: bool, say: maker.Say) -> dict[str, Any]:
     async with application.open_resources(settings) as resources:
         if remove:
             return {"removed": await maker.clear(resources.db, say=say)}
+        await maker.refuse_second(resources.db)
         async with db.transaction(resources.db) as conn:
             await personas.load_samples(conn)
         engine = application.build_engine(settings, resources)

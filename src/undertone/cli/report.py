@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from undertone import analytics, db
 from undertone.analytics import tables
@@ -22,6 +22,9 @@ from undertone.cli.database import database
 from undertone.config import Settings
 from undertone.errors import BadInput
 from undertone.people.identity import find_user
+
+WIDEST = 1000
+"""Columns of text beyond which no table is drawn."""
 
 
 class Form(StrEnum):
@@ -46,11 +49,13 @@ def report(
     """Print a report, after bringing the roll-ups up to date."""
     console = Console()
     if name == "list":
+        listed = Table.grid(Column(style="bold", no_wrap=True), padding=(0, 2))
         for known, definition in analytics.REPORTS.items():
-            console.print(f"[bold]{known:18}[/] {definition.question}", highlight=False)
+            listed.add_row(known, definition.question)
         for known, question in report_safety.NAMES.items():
-            console.print(f"[bold]{known:18}[/] {question}", highlight=False)
-        console.print(f"[bold]{'person':18}[/] {PERSON_QUESTION} Needs --user.", highlight=False)
+            listed.add_row(known, question)
+        listed.add_row("person", f"{PERSON_QUESTION} Needs --user.")
+        console.print(listed)
         return
     if (name == "person") != bool(user):
         raise BadInput("`report person` needs --user NAME, and no other report takes it.")
@@ -99,15 +104,32 @@ async def _ask(
         await pool.close()
 
 
+def print_table(found: analytics.Report, console: Console) -> None:
+    """A table; where the terminal is too narrow for it, a block of lines a row, so that no number is cut short."""
+    rows = [["" if value is None else str(value) for value in row] for row in found.rows]
+    shown = Table(*(Column(name, no_wrap=True) for name in found.columns), title=found.question)
+    for row in rows:
+        shown.add_row(*row)
+    needed = console.measure(shown, options=console.options.update(max_width=WIDEST)).maximum
+    if needed <= console.width:
+        console.print(shown)
+    elif not console.is_terminal:
+        Console(width=needed).print(shown)
+    else:
+        console.print(found.question, style="italic", highlight=False)
+        for row in rows:
+            block = Table.grid(Column(style="dim", no_wrap=True), padding=(0, 2))
+            for name, value in zip(found.columns, row, strict=True):
+                block.add_row(name, value)
+            console.print("", block)
+
+
 def _write(found: analytics.Report, form: Form, out: Path | None, console: Console) -> None:
     if form is Form.parquet:
         assert out is not None
         tables.write_parquet(found, out)
     elif form is Form.table and out is None:
-        shown = Table(*found.columns, title=found.question)
-        for row in found.rows:
-            shown.add_row(*("" if value is None else str(value) for value in row))
-        console.print(shown)
+        print_table(found, console)
     else:
         text = tables.as_json(found) if form is Form.json else tables.as_csv(found)
         if out is None:

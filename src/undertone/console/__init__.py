@@ -5,7 +5,8 @@ exchanged. Opened by an API key or by the link that `serve` prints.
 """
 
 from undertone.console import frame, home, sessions, sign_in
+from undertone.console.sign_in import failures_allowed
 
 ROUTERS = (sign_in.router, home.router, sessions.router, frame.router)
 
-__all__ = ["ROUTERS"]
+__all__ = ["ROUTERS", "failures_allowed"]

@@ -53,18 +53,17 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, e
     lot = random.Random(seed)
     events: list[demo_store.Row] = []
     outcomes = turns = 0
-    async with pool.connection() as conn:
-        if await demo_store.demo_people(conn, MARK):
-            raise Conflict("Demo data is there already. Remove it first: undertone demo --remove")
+    await refuse_second(pool)
     if engine is not None:
         turns = await demo_talks.tell(engine, mark=MARK, now=now, say=say)
     async with transaction(pool) as conn:
         said = await demo_store.talks(conn, MARK)
+        labels = _labels(lot, people)
         for n in range(people):
             person = await identity.find_or_create_user(conn, f"{MARK}{n + 1:03}")
             for purpose in ("chat", "memory", "typing"):
                 await consent.answer(conn, person.user_id, purpose, "demo", True, "demo")
-            told = _month(lot, person.user_id, now)
+            told = _month(lot, person.user_id, labels[n], now)
             events += told
             outcomes += await _outcomes(conn, lot, person.user_id, told)
             say(n + 1, people)
@@ -78,6 +77,13 @@ async def fill(pool: Pool, *, seed: int, people: int, now: datetime, say: Say, e
         await analytics.roll_up(conn)
         await analytics.roll_up_visits(conn, now, rebuild=True)  # visits of the past are not looked for otherwise
     return Made(people, turns, len(events), outcomes, len(visits))
+
+
+async def refuse_second(pool: Pool) -> None:
+    """Raises Conflict when demo data is there already."""
+    async with pool.connection() as conn:
+        if await demo_store.demo_people(conn, MARK):
+            raise Conflict("Demo data is there already. Remove it first: undertone demo --remove")
 
 
 async def clear(pool: Pool, *, say: Say) -> int:
@@ -105,9 +111,16 @@ def _talks(events: list[demo_store.Row]) -> list[tuple[UUID, str, datetime, date
     return list(found.values())
 
 
-def _month(lot: random.Random, person: UUID, now: datetime) -> list[demo_store.Row]:
+def _labels(lot: random.Random, people: int) -> list[str]:
+    """A type for each, as common as TYPES says, so that a rare one does not vanish from a small month."""
+    each = [label for label, share in TYPES.items() for _ in range(round(share * people))]
+    labels = each + lot.choices(list(TYPES), list(TYPES.values()), k=max(0, people - len(each)))
+    lot.shuffle(labels)
+    return labels
+
+
+def _month(lot: random.Random, person: UUID, label: str, now: datetime) -> list[demo_store.Row]:
     """One person's talks: begun some day, fewer and fewer for some, at their hour of the day."""
-    label = lot.choices(list(TYPES), list(TYPES.values()))[0]
     known_at, hour, loyal = lot.choice([2, 2, 3, 3, 4, 6]), lot.gauss(21, 3) % 24, lot.betavariate(2, 3)
     persona, mood = lot.choice(PERSONAS), lot.gauss(0.05, 0.2)
     rows: list[demo_store.Row] = []

@@ -44,7 +44,7 @@ _TRACKER_HEADERS = {
 }
 
 
-@router.get("/tracker.js", dependencies=[Depends(anyone)], include_in_schema=False)
+@router.api_route("/tracker.js", methods=["GET", "HEAD"], dependencies=[Depends(anyone)], include_in_schema=False)
 async def tracker(request: Request) -> Response:
     """The script that a site's pages load."""
     if request.headers.get("if-none-match") == _TAG:

@@ -14,11 +14,13 @@ from undertone.server.auth import anyone, principal, resources_of
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/healthz", dependencies=[Depends(anyone)], include_in_schema=False)
 @router.get("/healthz", dependencies=[Depends(anyone)], summary="The process is alive")
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/readyz", dependencies=[Depends(anyone)], include_in_schema=False)
 @router.get("/readyz", dependencies=[Depends(anyone)], summary="The database answers and there is room for a turn")
 async def readyz(request: Request) -> Response:
     await ping(resources_of(request).db)

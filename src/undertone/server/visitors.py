@@ -10,8 +10,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from ipaddress import ip_network
-from time import monotonic
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,8 +19,9 @@ from undertone.analytics.collecting import Collector
 from undertone.analytics.countries import Countries
 from undertone.analytics.tracking import Beacon, Place, opened
 from undertone.analytics.user_agent import read_agent
-from undertone.errors import BadInput, Forbidden, LimitReached
+from undertone.errors import BadInput, Forbidden
 from undertone.people import Principal
+from undertone.server.allowance import Allowance
 from undertone.server.client_address import Address, Network, client_address, network_of
 
 DAY_S = 86_400
@@ -67,9 +66,7 @@ class Visitors:
         self._trusted = trusted
         self._countries = countries
         self._whole = address_whole
-        self._per_minute = per_minute
-        self._counts: dict[str, int] = {}
-        self._counted_since = monotonic()
+        self._beacons = Allowance(per_minute, MINUTE_S, "Too many beacons from this address.")
 
     def site_of(self, request: Request) -> tuple[str, str | None]:
         """The host whose page sent this, and its origin. Raises Forbidden for a host that may not.
@@ -95,17 +92,7 @@ class Visitors:
 
     def admit(self, address: Address | None) -> None:
         """Count a beacon of this address. Raises LimitReached for one too many within a minute."""
-        now = monotonic()
-        if now - self._counted_since >= MINUTE_S:
-            self._counts.clear()
-            self._counted_since = now
-        whose = "" if address is None else str(address)
-        if address is not None and address.version == 6:  # a household has a /64, not one address
-            whose = str(ip_network((address, 64), strict=False))
-        self._counts[whose] = count = self._counts.get(whose, 0) + 1
-        if count > self._per_minute:
-            wait = MINUTE_S - (now - self._counted_since)
-            raise LimitReached("Too many beacons from this address.", retry_after=wait)
+        self._beacons.spend(address)
 
     def read(self, body: bytes) -> Sent:
         """A beacon's body. Raises BadInput, without repeating what was sent."""
