@@ -200,7 +200,7 @@ async def test_disclosure_counts_turns_begun_without_a_notice(conn: Connection) 
     await log(conn, [turn(ben, at)], "TurnStarted")
     async with conn.transaction():
         await roll_up(conn)
-    assert [(r["day"].day, r["turns"], r["untold"]) for r in await rows(conn, "disclosure")] == [(2, 2, 1), (3, 2, 1)]
+    assert [(r["day"].day, r["turns"], r["untold"]) for r in await rows(conn, "notices")] == [(2, 2, 1), (3, 2, 1)]
 
 
 async def test_revenue_intervals_are_those_of_a_bootstrap_by_person(conn: Connection) -> None:

@@ -9,6 +9,7 @@ from undertone.analytics import person_days, run_report
 from undertone.app import wire_privacy
 from undertone.db import Pool
 from undertone.errors import Conflict
+from undertone.guardrails.reports import notices
 from undertone.llm.embedder import MiniLM
 from undertone.ops import demo, demo_talks
 from undertone.people import identity
@@ -37,6 +38,9 @@ async def test_a_month_is_made_counted_and_removed(db: Pool) -> None:
         people = await run_report(conn, "types", datetime(2026, 4, 1, tzinfo=UTC).date(), NOW.date())
         shown = {row[0] for row in people.rows}
         assert shown == {label for label, share in demo.TYPES.items() if round(40 * share) >= 11}, "groups of ten"
+        told = await notices(conn, NOW - timedelta(days=40), NOW)
+        assert (told.at_start, told.when_asked) == (1.0, 1.0)
+        assert told.asked > 0
         kept = await identity.find_or_create_user(conn, "anna")
     with pytest.raises(Conflict, match="--remove"):
         await demo.fill(db, seed=1, people=40, now=NOW, say=hush)

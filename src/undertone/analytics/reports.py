@@ -170,7 +170,7 @@ REPORTS: dict[str, Definition] = {
         from referral_ledger where day between %(first)s and %(last)s group by 1, 2, 3, 4 order by 1, 2, 3, 4
         """,
     ),
-    "disclosure": Definition(
+    "notices": Definition(
         "Which share of turns began within three hours of being told that this is an AI, and why was it said?",
         """
         select day, sum(n) filter (where measure = 'disclosure') as turns,

@@ -63,6 +63,8 @@ def report(
     since = _day(first) or until - timedelta(days=30)
     form = Form.json if as_json else form
     if name in report_safety.NAMES:
+        if form in (Form.csv, Form.parquet) or out is not None:
+            raise BadInput(f"`report {name}` is printed as text or with --json. By day there is `report notices`.")
         report_safety.write(name, year, since, until, as_json=form is Form.json, console=console)
         return
     if year is not None:

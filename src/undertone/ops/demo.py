@@ -186,6 +186,8 @@ def _turn(
     rail = lot.choices(["", "injection", "asks_human", "concern", "crisis"], [9600, 60, 250, 60, 30])[0]
     if rail:
         rows.append((person, at, "RailTripped", {"turn_id": str(turn), "side": "input", "rail": rail}))
+    if rail == "asks_human" and not start:  # who asks is told, always
+        rows.append((person, at, "NoticeShown", {"turn_id": str(turn), "reason": "asked"}))
     return rows
 
 
