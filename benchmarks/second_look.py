@@ -73,8 +73,7 @@ def held_out(rows: Sequence[training.Row], plan: training.Plan) -> list[Verdict]
     views = np.column_stack([views, [[c.plain, c.sign, c.lower] for c in cues]])
     mixing = LogisticRegression(C=100.0, class_weight="balanced", max_iter=1000).fit(views, y)
     scores = mixing.predict_proba(views)[:, 1]
-    ordinary = np.array([row.ordinary for row in rows])
-    limits = {name: training.threshold(scores, y, ordinary, *rates) for name, rates in plan.rates.items()}
+    limits = training.limits(rows, scores, plan)
     return [
         Verdict(
             crisis="crisis" if s >= limits["crisis"] else "concern" if s >= limits["concern"] else "none",
@@ -88,7 +87,8 @@ def held_out(rows: Sequence[training.Row], plan: training.Plan) -> list[Verdict]
 def groups(rows: Sequence[training.Row]) -> dict[str, npt.NDArray[np.bool_]]:
     y = np.array([row.positive for row in rows])
     ordinary = np.array([row.ordinary for row in rows])
-    return {"crises": y, "hard": ~y & ~ordinary, "ordinary": ordinary}
+    plain = np.array([row.plain for row in rows])
+    return {"crises": y, "hard": ~y & ~ordinary & ~plain, "ordinary": ordinary, "plain": plain}
 
 
 def shares(rows: Sequence[training.Row], hit: Sequence[bool]) -> dict[str, float]:
@@ -98,7 +98,7 @@ def shares(rows: Sequence[training.Row], hit: Sequence[bool]) -> dict[str, float
 def figures(rows: Sequence[training.Row], verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Shares that read as concern or crisis, and as crisis; `crises` is recall, the others are false alarms."""
     some = shares(rows, [verdict.crisis != "none" for verdict in verdicts])
-    negatives = ~groups(rows)["crises"]
+    negatives = groups(rows)["hard"] | groups(rows)["ordinary"]
     fired = np.array([verdict.crisis != "none" for verdict in verdicts])
     return {
         "recall": some["crises"],
