@@ -240,7 +240,10 @@ async def test_the_past_that_was_imported_is_exported_and_erased(house: House, t
     exported = await house.client.get(f"/v1/users/{anna.name}/export")
     assert "Figaro" in exported.text
     assert len(exported.json()["tables"]["imported_messages"]) == 1
-    assert (await house.client.delete(f"/v1/users/{anna.name}")).status_code == 200
     async with house.db.connection() as conn:
-        left = await conn.execute("select from imported_messages")
-        assert await left.fetchall() == []
+        known = await conn.execute("select user_id from users where external_id = %s", [anna.name])
+        whose = await known.fetchone()
+        theirs = "select from imported_messages where user_id = %s"
+        assert len(await (await conn.execute(theirs, whose)).fetchall()) == 1
+        assert (await house.client.delete(f"/v1/users/{anna.name}")).status_code == 200
+        assert await (await conn.execute(theirs, whose)).fetchall() == []
