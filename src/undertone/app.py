@@ -210,6 +210,7 @@ def create_app(
             tasks = [asyncio.create_task(engine.live.keep()), asyncio.create_task(_sweep(engine))]
             tasks.append(asyncio.create_task(_share_ratios(engine)))
             tasks.append(asyncio.create_task(visitors.collector.keep()))
+            tasks.append(asyncio.create_task(_warm(resources)))
             if worker:
                 tasks.append(asyncio.create_task(care.work(resources, settings.database_url or "")))
             app.state.on_ready()
@@ -253,6 +254,14 @@ def age_issuer(settings: Settings) -> age.AgeIssuer | None:
     return age.AgeIssuer(
         name=settings.age_issuer, key=settings.age_key.get_secret_value(), algorithm=settings.age_algorithm
     )
+
+
+async def _warm(resources: Resources) -> None:
+    """Read one sentence, so that no person's first words wait half a second for the readers to be loaded."""
+    text = "Good morning, this is a sentence that nobody said."
+    (vector,) = await resources.embed.embed([text])
+    readable = await asyncio.to_thread(signals.readable, text)
+    await asyncio.to_thread(guardrails.check_input, text, vector, readable=readable)
 
 
 async def _share_ratios(engine: Engine) -> None:
