@@ -11,9 +11,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from playwright.async_api import Browser, Page
 
 from undertone.app import create_app
 from undertone.config import Settings
@@ -64,6 +66,24 @@ class Site:
         async with transaction(self.db) as conn:
             user = await identity.find_or_create_user(conn, person)
             return f"{self.address}/enter?code={await identity.issue_link(conn, user.user_id, attests={'adult'})}"
+
+
+@asynccontextmanager
+async def watched(browser: Browser, site: Site, **settings: Any) -> AsyncGenerator[Page]:
+    """A tab in a browser of its own. At the end: no error in it, and no other host was asked."""
+    shape: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | settings
+    context = await browser.new_context(**shape)
+    tab = await context.new_page()
+    tab.set_default_timeout(15_000)
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+    hosts: set[str] = set()
+    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    yield tab
+    await context.close()
+    assert wrong == []
+    assert hosts == {urlsplit(site.address).netloc}
 
 
 @asynccontextmanager

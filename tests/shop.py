@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Request
+from playwright.async_api import Browser, BrowserContext, Request
 
 SHOP = "localhost"
 """Its host, which `visit_sites` must name."""
@@ -44,6 +44,20 @@ class Shop:
     def hear(self, request: Request) -> None:
         if request.url.endswith("/v1/collect"):
             self.beacons.append(json.loads(request.post_data or "{}"))
+
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36"
+"""A headless Chromium says that it is one, and counts as a bot."""
+
+
+@asynccontextmanager
+async def visiting(chromium: Browser, shop: Shop) -> AsyncGenerator[BrowserContext]:
+    """A visitor's browser; the shop hears what it sends."""
+    context = await chromium.new_context(user_agent=CHROME)
+    context.set_default_timeout(15_000)
+    context.on("request", shop.hear)
+    yield context
+    await context.close()
 
 
 @asynccontextmanager

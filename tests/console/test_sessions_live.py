@@ -1,13 +1,12 @@
 """The sessions page in a real Chromium while a real tracker reports: seen without a reload, hostile words as text."""
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from page_site import Site, serve
-from shop import SHOP, Shop, open_shop
+from page_site import Site, serve, watched
+from shop import CHROME, SHOP, Shop, open_shop, visiting
 from undertone.db import transaction
 from undertone.llm.embedder import MiniLM
 from undertone.people import operators
@@ -15,7 +14,6 @@ from undertone.people import operators
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=15_000)
 
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36"
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>"
 
 
@@ -33,34 +31,24 @@ async def shop(site: Site) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def visitor(chromium: Browser, shop: Shop) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(user_agent=CHROME)
-    context.set_default_timeout(15_000)
-    yield context
-    await context.close()
+    async with visiting(chromium, shop) as context:
+        yield context
 
 
 @pytest.fixture
 async def console(chromium: Browser, site: Site) -> AsyncIterator[Page]:
     """An operator at the sessions page. At the end: no error, no dialog, nothing asked of another host, no reload."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page = await context.new_page()
-    page.set_default_timeout(15_000)
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    hosts: set[str] = set()
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    async with transaction(site.db) as conn:
-        code = await operators.issue_link(conn)
-    await page.goto(f"{site.address}/console/enter?code={code}")
-    await page.get_by_role("link", name="Sessions").first.click()
-    await expect(page.locator(".empty")).to_contain_text("No visits in this period")
-    await page.evaluate("window.sameAsBefore = true")
-    yield page
-    await context.close()
-    assert wrong == []
-    assert hosts == {urlsplit(site.address).netloc}
+    async with watched(chromium, site) as page:
+        dialogs: list[str] = []
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        async with transaction(site.db) as conn:
+            code = await operators.issue_link(conn)
+        await page.goto(f"{site.address}/console/enter?code={code}")
+        await page.get_by_role("link", name="Sessions").first.click()
+        await expect(page.locator(".empty")).to_contain_text("No visits in this period")
+        await page.evaluate("window.sameAsBefore = true")
+        yield page
+        assert dialogs == []
 
 
 async def active_now(console: Page, number: int) -> None:

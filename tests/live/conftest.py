@@ -7,8 +7,8 @@ import pytest
 
 @pytest.fixture
 def live_server() -> tuple[str, str]:
-    """Skips where nobody started one: it needs torch, an environment of its own and minutes."""
+    """Fails where nobody started one: who asks for these tests means the server (torch, an environment of its own)."""
     url, model = os.environ.get("UNDERTONE_LIVE_URL"), os.environ.get("UNDERTONE_LIVE_MODEL")
     if not url or not model:
-        pytest.skip("no live server: run `make test-live`")
+        pytest.fail("no live server: `make test-live` starts one and runs these tests")
     return url, model

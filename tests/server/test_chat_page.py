@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from page_site import Site, Told, serve
+from page_site import Site, Told, serve, watched
 from undertone.db import transaction
 from undertone.llm.embedder import MiniLM
 from undertone.people import consent
@@ -32,19 +31,9 @@ async def site(dsn: str, embedder: MiniLM, model: Told) -> AsyncIterator[Site]:
 @pytest.fixture
 async def page(chromium: Browser, site: Site) -> AsyncIterator[Page]:
     """A signed-in browser at the gate. At the end: no error in it, and nothing was asked of another host."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    tab = await context.new_page()
-    tab.set_default_timeout(15_000)
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    hosts: set[str] = set()
-    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    await tab.goto(await site.link("anna"))
-    yield tab
-    await context.close()
-    assert wrong == []
-    assert hosts == {urlsplit(site.address).netloc}
+    async with watched(chromium, site) as tab:
+        await tab.goto(await site.link("anna"))
+        yield tab
 
 
 async def agree(page: Page, *purposes: str) -> None:

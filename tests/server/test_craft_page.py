@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from page_site import Site, Told, serve
+from page_site import Site, Told, serve, watched
 from undertone.db import transaction
 from undertone.engine import deliveries, offers_store
 from undertone.engine.offers import MARK, Offer
@@ -37,18 +37,11 @@ async def site(dsn: str, embedder: MiniLM, model: Told) -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def page(chromium: Browser, site: Site) -> AsyncIterator[Page]:
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    tab = await context.new_page()
-    tab.set_default_timeout(15_000)
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    await tab.goto(await site.link("anna"))
-    await tab.click("#gate button.primary")
-    await expect(tab.locator(".hello")).to_be_visible()
-    yield tab
-    await context.close()
-    assert wrong == []
+    async with watched(chromium, site) as tab:
+        await tab.goto(await site.link("anna"))
+        await tab.click("#gate button.primary")
+        await expect(tab.locator(".hello")).to_be_visible()
+        yield tab
 
 
 async def picture(page: Page, name: str) -> None:

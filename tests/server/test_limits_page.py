@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from page_site import Site, Told, serve
+from page_site import Site, Told, serve, watched
 from undertone.llm.embedder import MiniLM
 from undertone.people import identity
 
@@ -26,23 +25,13 @@ async def site(dsn: str, embedder: MiniLM) -> AsyncIterator[Site]:
 @pytest.fixture
 async def page(chromium: Browser, site: Site) -> AsyncIterator[Page]:
     """Somebody who said hello, on the chat page. At the end: no error in it, and nothing from elsewhere."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    tab = await context.new_page()
-    tab.set_default_timeout(15_000)
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    hosts: set[str] = set()
-    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    await tab.goto(await site.link("anna"))
-    await tab.click("#gate button.primary")
-    await expect(tab.locator(".hello")).to_be_visible()
-    await say(tab, "Hello there, nice to meet you.")
-    await expect(tab.locator(".latest .bubble")).to_contain_text("Good to hear from you.")
-    yield tab
-    await context.close()
-    assert wrong == []
-    assert hosts == {urlsplit(site.address).netloc}
+    async with watched(chromium, site, viewport={"width": 1280, "height": 900}) as tab:
+        await tab.goto(await site.link("anna"))
+        await tab.click("#gate button.primary")
+        await expect(tab.locator(".hello")).to_be_visible()
+        await say(tab, "Hello there, nice to meet you.")
+        await expect(tab.locator(".latest .bubble")).to_contain_text("Good to hear from you.")
+        yield tab
 
 
 async def say(page: Page, text: str) -> None:

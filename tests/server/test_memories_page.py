@@ -1,12 +1,11 @@
 """The page of what is remembered, in a real Chromium: found, pinned, corrected, merged, forgotten, taken back, told."""
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from page_site import Site, Told, serve
+from page_site import Site, Told, serve, watched
 from undertone import memory
 from undertone.db import transaction
 from undertone.llm.embedder import MiniLM
@@ -29,30 +28,20 @@ async def site(dsn: str, embedder: MiniLM) -> AsyncIterator[Site]:
 @pytest.fixture
 async def page(chromium: Browser, site: Site) -> AsyncIterator[Page]:
     """A person who said one thing, from which a fact was drawn, on the page. At the end: no error in it."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    tab = await context.new_page()
-    tab.set_default_timeout(15_000)
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    hosts: set[str] = set()
-    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    await tab.goto(await site.link("anna"))
-    await tab.check("#gate input[name=memory]")
-    await tab.click("#gate button.primary")
-    await expect(tab.locator(".hello")).to_be_visible()
-    await tab.fill("#say", SAID)
-    await tab.press("#say", "Enter")
-    await expect(tab.locator(".latest .bubble")).to_contain_text("I will remember.")
-    await expect(tab.locator("#send")).to_be_visible()
-    async with transaction(site.db) as conn:
-        await memory.consolidate(conn, (await find_user(conn, "anna")).user_id, "mira")
-    await tab.goto(f"{site.address}/me/memories")
-    await expect(tab.locator("li.memory")).to_have_count(2)
-    yield tab
-    await context.close()
-    assert wrong == []
-    assert hosts == {urlsplit(site.address).netloc}
+    async with watched(chromium, site, viewport={"width": 1280, "height": 900}) as tab:
+        await tab.goto(await site.link("anna"))
+        await tab.check("#gate input[name=memory]")
+        await tab.click("#gate button.primary")
+        await expect(tab.locator(".hello")).to_be_visible()
+        await tab.fill("#say", SAID)
+        await tab.press("#say", "Enter")
+        await expect(tab.locator(".latest .bubble")).to_contain_text("I will remember.")
+        await expect(tab.locator("#send")).to_be_visible()
+        async with transaction(site.db) as conn:
+            await memory.consolidate(conn, (await find_user(conn, "anna")).user_id, "mira")
+        await tab.goto(f"{site.address}/me/memories")
+        await expect(tab.locator("li.memory")).to_have_count(2)
+        yield tab
 
 
 async def add(page: Page, text: str) -> None:

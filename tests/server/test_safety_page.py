@@ -1,12 +1,11 @@
 """The public page of what is in force, in a real Chromium: open to all, readable on a phone, found from the gate."""
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from page_site import Site, serve
+from page_site import Site, serve, watched
 from undertone.llm.embedder import MiniLM
 
 pytestmark = pytest.mark.browser
@@ -22,18 +21,8 @@ async def site(dsn: str, embedder: MiniLM) -> AsyncIterator[Site]:
 async def page(chromium: Browser, site: Site, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     """A stranger's browser. At the end: no error in it, and nothing was asked of another host."""
     scheme, width = request.param
-    context = await chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    tab = await context.new_page()
-    tab.set_default_timeout(15_000)
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
-    hosts: set[str] = set()
-    tab.on("request", lambda asked: hosts.add(urlsplit(asked.url).netloc))
-    yield tab
-    await context.close()
-    assert wrong == []
-    assert hosts == {urlsplit(site.address).netloc}
+    async with watched(chromium, site, viewport={"width": width, "height": 844}, color_scheme=scheme) as tab:
+        yield tab
 
 
 async def test_a_stranger_reads_the_protocol_and_whom_to_write_to(page: Page, site: Site) -> None:

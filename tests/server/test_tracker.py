@@ -9,14 +9,13 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from page_site import Site, serve
-from shop import SHOP, Shop, open_shop
+from shop import SHOP, Shop, open_shop, visiting
 from undertone.analytics import visits_store
 from undertone.analytics.visits_store import PageView, Session, SessionFilters
 from undertone.llm.embedder import MiniLM
 
 pytestmark = pytest.mark.browser
 
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36"
 VISITS = SessionFilters(site=SHOP)
 
 
@@ -34,11 +33,8 @@ async def shop(site: Site) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def browser(chromium: Browser, shop: Shop) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(user_agent=CHROME)
-    context.set_default_timeout(15_000)
-    context.on("request", shop.hear)
-    yield context
-    await context.close()
+    async with visiting(chromium, shop) as context:
+        yield context
 
 
 async def until(site: Site, holds: Callable[[tuple[Session, ...]], bool]) -> tuple[Session, ...]:

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
-from undertone.analytics.visit_shares_store import MOST_SHARES, Share, Step
+from undertone.analytics.visit_shares_store import MOST_SHARES, Share, Step, in_steps
 from undertone.analytics.visits_store import SessionFilters
 from undertone.resources import Connection
 
@@ -81,24 +81,11 @@ async def over_time(
     """Sessions by the time they began, from `filters.since` to `at`, in even steps of hours, the empty ones too."""
     where, values = _where(filters)
     counted: LiteralString = """
-        with counted as (
-            select date_bin(%(step)s, hour at time zone %(zone)s, timestamp '2001-01-01') as at,
-                sum(sessions)::int as sessions
-            from visit_hours where
+        select date_bin(%(step)s, hour at time zone %(zone)s, timestamp '2001-01-01') as at,
+            sum(sessions)::int as sessions
+        from visit_hours where
     """
-    steps: LiteralString = """
-            group by 1
-        )
-        select step.at, coalesce(counted.sessions, 0) as sessions
-        from generate_series(
-            date_bin(%(step)s, %(since)s at time zone %(zone)s, timestamp '2001-01-01'),
-            %(at)s at time zone %(zone)s, %(step)s) step(at)
-            left join counted using (at)
-        order by step.at
-    """
-    async with conn.cursor(row_factory=class_row(Step)) as cursor:
-        await cursor.execute(counted + where + steps, values | {"step": step, "zone": zone, "at": at})
-        return tuple(await cursor.fetchall())
+    return await in_steps(conn, counted + where, values | {"step": step, "zone": zone, "at": at})
 
 
 async def shares(conn: Connection, filters: SessionFilters) -> tuple[Share, ...]:

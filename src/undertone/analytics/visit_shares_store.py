@@ -9,7 +9,7 @@ Everything takes the filters of `visits_store`; give them a `since`. Knows no pi
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
@@ -46,11 +46,16 @@ async def over_time(
     assert filters.since is not None
     where, values = where_of(filters, at)
     began: LiteralString = """
-        with counted as (
-            select date_bin(%(step)s, s.started_at at time zone %(zone)s, timestamp '2001-01-01') as at,
-                count(*)::int as sessions
-            from sessions s where
+        select date_bin(%(step)s, s.started_at at time zone %(zone)s, timestamp '2001-01-01') as at,
+            count(*)::int as sessions
+        from sessions s where
     """
+    return await in_steps(conn, began + " and ".join(where), values | {"step": step, "zone": zone, "at": at})
+
+
+async def in_steps(conn: Connection, counted: LiteralString, values: dict[str, Any]) -> tuple[Step, ...]:
+    """What `counted` selects as `at` and `sessions`, grouped here, with the empty steps filled in."""
+    before: LiteralString = "with counted as ("
     steps: LiteralString = """
             group by 1
         )
@@ -62,7 +67,7 @@ async def over_time(
         order by step.at
     """
     async with conn.cursor(row_factory=class_row(Step)) as cursor:
-        await cursor.execute(began + " and ".join(where) + steps, values | {"step": step, "zone": zone, "at": at})
+        await cursor.execute(before + counted + steps, values)
         return tuple(await cursor.fetchall())
 
 

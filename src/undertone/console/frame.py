@@ -15,7 +15,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -24,27 +23,17 @@ from undertone import __version__
 from undertone.console import words
 from undertone.errors import Unauthenticated, UndertoneError
 from undertone.people import Principal
+from undertone.server import pages
 from undertone.server.auth import CONSOLE, anyone
-from undertone.server.pages import FILE_HEADERS, POLICY
 
 PAGES = (("sessions", "Sessions", "Who is here, and who was"),)
 """Every page by its address under the console, its name, and what it shows."""
 
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "same-origin",  # a form's request then says where it came from
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+HEADERS = pages.HEADERS | {"Referrer-Policy": "same-origin"}
+"""A form's request says where it came from."""
 
 _files = StaticFiles(directory=str(files("undertone.console") / "static"))
-_templates = Environment(
-    loader=PackageLoader("undertone.console"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = pages.templates_of("undertone.console")
 _templates.filters |= words.FILTERS
 
 router = APIRouter(prefix=CONSOLE, tags=["console"])
@@ -87,5 +76,5 @@ def page_router() -> APIRouter:
 async def static(name: str, request: Request) -> Response:
     """One file of the console; 304 when the browser has it already."""
     response = await _files.get_response(name, request.scope)
-    response.headers.update(FILE_HEADERS)
+    response.headers.update(pages.FILE_HEADERS)
     return response

@@ -18,6 +18,7 @@ from undertone.engine.nouns import Begun, Due, Engine
 from undertone.engine.store import TurnRow
 from undertone.guardrails import second_look
 from undertone.guardrails.care import CareState
+from undertone.llm.clerk import model_asked
 from undertone.resources import Connection
 from undertone.types import Verdict
 
@@ -122,17 +123,7 @@ async def _log(conn: Connection, begun: Begun, final: Verdict, asked: second_loo
             after=final.crisis,
             about=asked.look.about if asked.look else None,
         ),
-        events.ModelAsked(
-            user_id=user_id,
-            purpose="second_look",
-            outcome=outcome,
-            model=usage.model,
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            completion_tokens=usage.completion_tokens,
-            cost_usd=usage.cost_usd,
-            duration_ms=round(asked.ms, 1),
-        ),
+        model_asked(user_id, "second_look", outcome, usage, asked.ms),
     )
 
 

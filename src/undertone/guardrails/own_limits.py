@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 LOOSEN_AFTER: Final = timedelta(hours=24)
-SPANS: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 
 
 @dataclass(frozen=True, slots=True)

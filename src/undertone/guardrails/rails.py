@@ -198,13 +198,8 @@ class OutputRail:
         return None
 
 
-def broken_rule(sentence: str, before: str = "", *, asked: bool = False, leaving: bool = False) -> str | None:
-    """The first rule `sentence` breaks, read after the words `before` it, or None."""
-    return _broken(folded(sentence), folded(before), squeezed(sentence), asked=asked, leaving=leaving)
-
-
 def _broken(words: str, before: str, spelt_out: str, *, asked: bool, leaving: bool) -> str | None:
-    """The same on folded text."""
+    """The first rule that folded `words` break, read after the words `before` them, or None."""
     text = _joined(before, words)
     start = len(text) - len(words)
     known = phrases()

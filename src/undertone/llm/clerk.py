@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from undertone import events
 from undertone.errors import ModelFailed
 from undertone.llm import structured
 from undertone.llm.protocol import ChatMessage, ChatProvider, ChatRequest
@@ -82,4 +84,19 @@ def _sum(used: Sequence[Usage]) -> Usage:
         completion_tokens=sum(usage.completion_tokens for usage in used),
         cost_usd=sum(costs) if costs else None,
         model=used[-1].model if used else "",
+    )
+
+
+def model_asked(user_id: UUID, purpose: str, outcome: str, usage: Usage, ms: float) -> events.ModelAsked:
+    """The event of one call of `ms` milliseconds for a person, for whoever asked to record."""
+    return events.ModelAsked(
+        user_id=user_id,
+        purpose=purpose,
+        outcome=outcome,
+        model=usage.model,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_usd=usage.cost_usd,
+        duration_ms=round(ms, 1),
     )

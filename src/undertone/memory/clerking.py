@@ -13,6 +13,7 @@ from uuid import UUID
 from undertone import events
 from undertone.db import transaction
 from undertone.errors import ModelFailed
+from undertone.llm.clerk import model_asked
 from undertone.llm.protocol import ChatMessage
 from undertone.memory import summaries_store
 from undertone.observability import get_logger
@@ -51,16 +52,6 @@ async def ask(
     async with transaction(resources.db) as conn:
         await events.record(
             conn,
-            events.ModelAsked(
-                user_id=user_id,
-                purpose=purpose,
-                outcome=outcome,
-                model=usage.model,
-                prompt_tokens=usage.prompt_tokens,
-                cached_tokens=usage.cached_tokens,
-                completion_tokens=usage.completion_tokens,
-                cost_usd=usage.cost_usd,
-                duration_ms=round(ms, 1),
-            ),
+            model_asked(user_id, purpose, outcome, usage, ms),
         )
     return data

@@ -82,19 +82,15 @@ async def recall(
     wanted = k or (MOST if budget_tokens is not None else K)
     best = _first(ranked.score, np.flatnonzero(allowed), wanted + len(exclude_ids) + wanted // 2)
     rows = await read_rows(conn, user_id, [_place(stream, told_to, place) for place in best])
-    found = [(place, row) for place in best if (row := rows.get(_place(stream, told_to, place))) is not None]
+    found = [
+        (place, row)
+        for place in best
+        if (row := rows.get(_place(stream, told_to, place))) is not None and row.id not in exclude_ids
+    ]
     found.sort(
         key=lambda pair: -(float(ranked.score[pair[0]]) + known(pair[1].use_count, pair[1].kept, pair[1].pinned))
     )
-    return _chosen(
-        [(place, row) for place, row in found if row.id not in set(exclude_ids)],
-        told_to,
-        stream,
-        query,
-        ranked,
-        wanted,
-        budget_tokens,
-    )
+    return _chosen(found, told_to, stream, query, ranked, wanted, budget_tokens)
 
 
 def _first(score: Floats, among: npt.NDArray[np.intp], count: int) -> list[int]:

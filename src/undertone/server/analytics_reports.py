@@ -71,6 +71,14 @@ class OutcomeKept(BaseModel):
     at: datetime
 
 
+def _days(first: First = None, last: Last = None) -> tuple[date, date]:
+    last = last or datetime.now(UTC).date()
+    return first or last - timedelta(days=30), last
+
+
+Days = Annotated[tuple[date, date], Depends(_days)]
+
+
 @router.get("/analytics/reports")
 async def list_reports(who: ForAnalytics) -> list[ReportNamed]:
     """Every report and the question it answers."""
@@ -82,12 +90,11 @@ async def show_report(
     name: str,
     request: Request,
     who: ForAnalytics,
-    first: First = None,
-    last: Last = None,
+    days: Days,
     form: Form = "json",
 ) -> ReportShown | Response:
     """One report. Days are days in the operator's time zone; numbers are at most five minutes old."""
-    since, until = _days(first, last)
+    since, until = days
     async with resources_of(request).db.connection() as conn:
         report = await run_report(conn, name, since, until)
     return _shown(report, since, until, form, name)
@@ -98,21 +105,15 @@ async def show_person(
     user: str,
     request: Request,
     who: ForAnalytics,
-    first: First = None,
-    last: Last = None,
+    days: Days,
     form: Form = "json",
 ) -> ReportShown | Response:
     """One person's days: turns, conversations, memories, mood, tokens, cost, how they were read. 404 for a stranger."""
-    since, until = _days(first, last)
+    since, until = days
     async with resources_of(request).db.connection() as conn:
         person = await find_user(conn, user)
         report = await person_days(conn, person.user_id, since, until)
     return _shown(report, since, until, form, "person")
-
-
-def _days(first: date | None, last: date | None) -> tuple[date, date]:
-    last = last or datetime.now(UTC).date()
-    return first or last - timedelta(days=30), last
 
 
 def _shown(report: Report, first: date, last: date, form: str, name: str) -> ReportShown | Response:

@@ -35,13 +35,20 @@ HEADERS = {
 FILE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 _files = StaticFiles(directory=str(files("undertone.server") / "static"))
-_templates = Environment(
-    loader=PackageLoader("undertone.server"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+
+def templates_of(package: str) -> Environment:
+    """The templates of a package, whose values are escaped and must all be given."""
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+_templates = templates_of("undertone.server")
 
 
 async def visitor(request: Request) -> Principal | None:

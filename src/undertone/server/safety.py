@@ -9,6 +9,7 @@ Knows no turn and no person.
 from datetime import datetime
 from typing import Annotated, Any
 
+from babel import Locale
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -20,7 +21,6 @@ from undertone.people import Principal
 from undertone.resources import Connection
 from undertone.server.auth import anyone, resources_of
 from undertone.server.chat import engine_of
-from undertone.server.countries import NAMES
 from undertone.server.pages import page, visitor
 
 router = APIRouter(tags=["pages"])
@@ -87,11 +87,12 @@ async def _counts(conn: Connection, now: datetime) -> list[dict[str, Any]]:
 
 def _countries(protocol: guardrails.crisis.Protocol) -> list[dict[str, Any]]:
     """Help lines by country, in the order of the countries' names."""
-    codes = sorted(set(protocol.lines) | set(protocol.emergency), key=lambda code: NAMES.get(code, code))
+    names: dict[str, str] = dict(Locale("en").territories)
+    codes = sorted(set(protocol.lines) | set(protocol.emergency), key=lambda code: names.get(code, code))
     return [
         {
             "code": code,
-            "name": NAMES.get(code, code),
+            "name": names.get(code, code),
             "emergency": protocol.emergency.get(code),
             "lines": [
                 {

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zlib import crc32
 
 import numpy as np
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from undertone.memory import terms
-from undertone.memory.index.stream import HEAD, Packed, Stream, name_speaker
+from undertone.memory.index.stream import HEAD, Packed, Stream, name_conversation, name_speaker
 from undertone.memory.vectors import from_halfvecs, pack_codes
 from undertone.resources import Connection
 from undertone.types import Role
@@ -202,7 +201,7 @@ def _packed(row: TupleRow, after: int = 0) -> Packed:
         heads[field] = wire[field]
     heads["terms"] = wire["terms"] // terms.TERM.itemsize
     conversations = wire["conversation"].tolist()
-    names = {conversation: crc32(conversation) for conversation in set(conversations)}
+    names = {conversation: name_conversation(UUID(bytes=conversation)) for conversation in set(conversations)}
     voices = {speaker: name_speaker(speaker) for speaker in set(speakers)}
     heads["conversation"] = [names[conversation] for conversation in conversations]
     heads["speaker"] = [voices[speaker] for speaker in speakers]
